@@ -1,0 +1,202 @@
+//! What a page asks of the worker.
+
+use serde::{Deserialize, Serialize};
+
+/// A request from the page.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase")]
+pub enum Request {
+    /// Opens the device. Must come first.
+    Start {
+        /// What the caller asked for.
+        device: DevicePreference,
+        /// Whether a software adapter may be taken for a GPU.
+        allow_software: bool,
+        /// What the worker's loader found out about the adapter before it chose a module.
+        chosen: ChosenDevice,
+    },
+    /// Opens a model; the one before it is closed once the new one stands.
+    Open {
+        /// Where its bytes are.
+        source: Source,
+    },
+    /// Closes the model and frees its memory.
+    Close,
+    /// Stops the request with this id.
+    Abort {
+        /// Id of the request to stop.
+        target: u32,
+    },
+    /// Splits a text into tokens.
+    Tokenize {
+        /// The text.
+        text: String,
+        /// Whether special tokens are recognised and added.
+        special: bool,
+    },
+    /// Runs the model over an input and returns what was captured.
+    Trace {
+        /// What to run.
+        input: Input,
+        /// `logits`, kinds (`pattern`, `resid_post`, …) or full site names (`blocks.0.attn.hook_pattern`).
+        capture: Vec<String>,
+        /// What to change on the way.
+        edits: Vec<Edit>,
+    },
+    /// Generates tokens one by one.
+    Generate {
+        /// What to continue.
+        input: Input,
+        /// At most so many new tokens.
+        max_new_tokens: u32,
+        /// How the next token is drawn.
+        sampler: Sampler,
+        /// What to change on the way.
+        edits: Vec<Edit>,
+        /// How many candidates each step reports.
+        top_n: u32,
+    },
+}
+
+/// The device a caller asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum DevicePreference {
+    /// A GPU where there is a real one, else the CPU.
+    Auto,
+    /// WebGPU, or an error.
+    Gpu,
+    /// The SIMD CPU backend.
+    Cpu,
+}
+
+/// The loader's choice between the two worker modules, with its reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct ChosenDevice {
+    /// Which kind was chosen.
+    pub kind: crate::DeviceKind,
+    /// The adapter's name as the browser tells it.
+    pub name: String,
+    /// Why, in one plain sentence.
+    pub reason: String,
+    /// Whether the adapter is a software one.
+    pub software: bool,
+}
+
+/// Where a model's bytes are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Source {
+    /// Files the reader picked or dropped: a hub folder's files or one `.gguf`.
+    Files {
+        /// Browser `File` objects; opaque to this crate.
+        #[serde(default)]
+        files: FileHandles,
+    },
+    /// Addresses the browser fetches with range requests.
+    Urls {
+        /// One address per file.
+        urls: Vec<String>,
+    },
+}
+
+/// Stands for browser `File` objects, which only the worker can read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct FileHandles;
+
+impl<'de> Deserialize<'de> for FileHandles {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
+}
+
+#[cfg(feature = "ts")]
+impl ts_rs::TS for FileHandles {
+    type WithoutGenerics = Self;
+    type OptionInnerType = Self;
+    fn name(_: &ts_rs::Config) -> String {
+        "File[]".to_owned()
+    }
+    fn inline(config: &ts_rs::Config) -> String {
+        Self::name(config)
+    }
+}
+
+/// A prompt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Input {
+    /// Text for the model's tokenizer.
+    Text {
+        /// The text.
+        text: String,
+        /// Whether special tokens are recognised and added.
+        special: bool,
+    },
+    /// Token ids.
+    Tokens {
+        /// The ids.
+        tokens: Vec<u32>,
+    },
+}
+
+/// A causal edit at a named site.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Edit {
+    /// TransformerLens hook name, e.g. `blocks.3.attn.hook_z`.
+    pub site: String,
+    /// One head, or all.
+    pub head: Option<u32>,
+    /// Half-open range of positions, or all.
+    pub positions: Option<[u32; 2]>,
+    /// What to do there.
+    pub action: EditAction,
+}
+
+/// What an edit does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum EditAction {
+    /// Multiplies by a factor; 0 ablates.
+    Scale {
+        /// The factor.
+        factor: f32,
+    },
+    /// Puts other values in place.
+    Replace {
+        /// Shape of the values, which must fit what is selected.
+        shape: Vec<u32>,
+        /// The values, row-major.
+        data: Vec<f32>,
+    },
+}
+
+/// Settings of the sampler. Stages run in this order: repetition penalty, temperature, top-k, top-p, min-p.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Sampler {
+    /// Divides the logits; 1 leaves them.
+    pub temperature: f32,
+    /// Keeps the k most probable tokens; 0 keeps all.
+    pub top_k: u32,
+    /// Keeps the smallest set whose probabilities sum to p; 1 keeps all.
+    pub top_p: f32,
+    /// Keeps tokens at least this fraction as probable as the best; 0 keeps all.
+    pub min_p: f32,
+    /// Divides positive and multiplies negative logits of tokens already there; 1 leaves them.
+    pub repetition_penalty: f32,
+    /// Seed of the random numbers.
+    pub seed: u32,
+    /// Takes the most probable token instead of drawing.
+    pub greedy: bool,
+}
