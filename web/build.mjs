@@ -1,0 +1,60 @@
+// Bundles the page, the client and the worker entry into dist-ts/. Trunk copies them from there.
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import * as esbuild from 'esbuild';
+import { bundleTypes } from './build-types.mjs';
+
+const root = dirname(fileURLToPath(import.meta.url));
+
+/** The page uses the client exactly as anyone else does: as the module glassbox.js beside it. */
+const clientIsExternal = (buildId) => ({
+  name: 'client-is-external',
+  setup(build) {
+    build.onResolve({ filter: /\/client\/index\.js$/ }, () => ({ path: `./glassbox.js?v=${buildId}`, external: true }));
+  },
+});
+
+/** @param {string} outdir where the bundles go */
+export async function buildSite(outdir = join(root, 'dist-ts')) {
+  await rm(outdir, { recursive: true, force: true });
+  await mkdir(outdir, { recursive: true });
+  const buildId = process.env.GLASSBOX_BUILD || (await hashSources());
+  const common = {
+    absWorkingDir: root,
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    outdir,
+    minify: true,
+    sourcemap: true,
+    sourcesContent: false,
+    legalComments: 'linked',
+    define: { BUILD_ID: JSON.stringify(buildId) },
+    logLevel: 'warning',
+  };
+  await Promise.all([
+    esbuild.build({ ...common, entryPoints: { glassbox: 'src/client/index.ts', worker: 'src/worker/worker.ts' } }),
+    esbuild.build({ ...common, entryPoints: { app: 'src/pages/app.ts' }, plugins: [clientIsExternal(buildId)] }),
+    bundleTypes(join(root, 'src/client/index.ts'), join(outdir, 'glassbox.d.ts')),
+  ]);
+  return { outdir, buildId };
+}
+
+/** Names a build by its sources where the caller gives no name, so that equal sources give equal bytes. */
+async function hashSources() {
+  const hash = createHash('sha256');
+  const files = await readdir(join(root, 'src'), { recursive: true, withFileTypes: true });
+  for (const file of files.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)).sort()) {
+    hash.update(await readFile(file));
+  }
+  return hash.digest('hex').slice(0, 12);
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(resolve(process.argv[1])).href) {
+  const { outdir } = await buildSite();
+  for (const name of await readdir(outdir)) {
+    if (name.endsWith('.js')) console.log(`${name} ${(await readFile(join(outdir, name))).length} bytes`);
+  }
+}

@@ -1,0 +1,252 @@
+import { abortReason, Connection, type CallOptions, type Patience, type Reply, type WorkerLike } from './connection.js';
+import { Emitter } from './emitter.js';
+import { failures, GlassboxError } from './errors.js';
+import {
+  PROTOCOL_VERSION,
+  type ChosenDevice,
+  type DeviceInfo,
+  type DevicePreference,
+  type Event,
+  type Failure,
+  type LoadStage,
+  type ModelInfo,
+  type Request,
+  type Source,
+} from './protocol.gen.js';
+
+/** How far something long has come. For `prefill` the figures count tokens, else bytes; a total of 0 is unknown. */
+export interface Progress {
+  readonly stage: LoadStage;
+  readonly done: number;
+  readonly total: number;
+}
+
+/** Memory in use, told by the worker from time to time, in bytes. */
+export interface Memory {
+  readonly wasmBytes: number;
+  readonly weightBytes: number;
+  /** Bytes reserved on the GPU; null on the CPU. */
+  readonly deviceBytes: number | null;
+}
+
+/** What {@link Glassbox.on} tells. */
+export interface GlassboxEvents {
+  memory: Memory;
+  /** The worker died; everything pending was rejected, and a new one is being started. */
+  died: Failure;
+  /** Progress of starting again and opening the model again. */
+  restoring: Progress;
+  /** A new worker stands, with the model there was, if any. */
+  restored: { readonly device: DeviceInfo; readonly model: ModelInfo | null };
+  /** The model, or the engine itself, could not be restored. */
+  lost: Failure;
+}
+
+/** @internal */
+export interface EngineOptions {
+  readonly device: DevicePreference;
+  readonly allowSoftware: boolean;
+  readonly createWorker: () => WorkerLike;
+  readonly url: string;
+  readonly patience: Patience;
+}
+
+/** @internal A model that is open: what to open again after a death, and what the worker says it is. */
+export interface OpenModel {
+  readonly source: Source;
+  info: ModelInfo;
+}
+
+/** The worker's loader chooses the module and fills this in. */
+const UNCHOSEN: ChosenDevice = { kind: 'cpu', name: '', reason: '', software: false };
+
+/**
+ * @internal The worker as something that does not die: when it does, a new one is started and the model opened again.
+ */
+export class Engine {
+  readonly events = new Emitter<GlassboxEvents>();
+  readonly #options: EngineOptions;
+  #connection: Connection | undefined;
+  #ready: Promise<Connection>;
+  #restoring = false;
+  #device: DeviceInfo | undefined;
+  #version = '';
+  #model: OpenModel | undefined;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#ready = Promise.reject(new GlassboxError(failures.stopped()));
+    this.#ready.catch(ignore);
+  }
+
+  get device(): DeviceInfo {
+    if (!this.#device) throw new GlassboxError(failures.stopped());
+    return this.#device;
+  }
+
+  get version(): string {
+    return this.#version;
+  }
+
+  /** The model that is open now; a `Model` is closed when it is no longer this one. */
+  get model(): OpenModel | undefined {
+    return this.#model;
+  }
+
+  /** Starts the first worker; a failure here is the caller's to show, nothing is retried. */
+  async start(signal?: AbortSignal, onProgress?: (progress: Progress) => void): Promise<void> {
+    this.#restoring = true;
+    try {
+      this.#ready = this.#spawn(signal, onProgress);
+      await this.#ready;
+    } catch (error) {
+      this.#connection?.close(failures.stopped());
+      throw error;
+    } finally {
+      this.#restoring = false;
+    }
+  }
+
+  /** Sends a request once a worker is ready. */
+  async call(request: Request, options: CallOptions = {}): Promise<Reply> {
+    const connection = await abortable(this.#ready, options.signal);
+    return connection.call(request, options);
+  }
+
+  /** Opens a model in place of the one before, which stays where opening fails. */
+  async open(source: Source, options: CallOptions): Promise<OpenModel> {
+    const { event } = await this.call({ type: 'open', source }, options);
+    if (event.type !== 'opened') throw new GlassboxError(failures.unexpected(event.type));
+    this.#model = { source, info: event.model };
+    return this.#model;
+  }
+
+  async close(model: OpenModel): Promise<void> {
+    if (this.#model !== model) return;
+    this.#model = undefined;
+    await this.call({ type: 'close' });
+  }
+
+  stop(): void {
+    const failure = failures.stopped();
+    this.#model = undefined;
+    this.#ready = Promise.reject(new GlassboxError(failure));
+    this.#ready.catch(ignore);
+    this.#connection?.close(failure);
+    this.#connection = undefined;
+  }
+
+  async #spawn(signal?: AbortSignal, onProgress?: (progress: Progress) => void): Promise<Connection> {
+    const { createWorker, device, allowSoftware, patience, url } = this.#options;
+    const connection: Connection = new Connection(createWorker(), {
+      patience,
+      url,
+      onUnsolicited: (event) => {
+        this.#hear(event);
+      },
+      onEnd: (failure) => {
+        if (this.#connection === connection && !this.#restoring) this.#restart(failure);
+      },
+    });
+    this.#connection = connection;
+    const { event } = await connection.call(
+      { type: 'start', device, allowSoftware, chosen: UNCHOSEN },
+      { signal, onEvent: progressOnly(onProgress) },
+    );
+    if (event.type !== 'started') throw new GlassboxError(failures.unexpected(event.type));
+    if (event.protocol !== PROTOCOL_VERSION) {
+      throw new GlassboxError(failures.protocolMismatch(PROTOCOL_VERSION, event.protocol));
+    }
+    this.#device = event.device;
+    this.#version = event.version;
+    return connection;
+  }
+
+  #restart(failure: Failure): void {
+    this.#restoring = true;
+    this.events.emit('died', failure);
+    const ready = this.#restore().finally(() => {
+      this.#restoring = false;
+    });
+    this.#ready = ready;
+    ready.then(
+      () => {
+        if (this.#ready !== ready) return;
+        this.events.emit('restored', { device: this.device, model: this.#model?.info ?? null });
+      },
+      (error: unknown) => {
+        if (this.#ready !== ready) return;
+        this.#model = undefined;
+        this.events.emit('lost', asFailure(error));
+      },
+    );
+  }
+
+  async #restore(): Promise<Connection> {
+    const onProgress = (progress: Progress): void => {
+      this.events.emit('restoring', progress);
+    };
+    const model = this.#model;
+    const connection = await this.#respawn(onProgress);
+    if (!model) return connection;
+    try {
+      const open: Request = { type: 'open', source: model.source };
+      const { event } = await connection.call(open, { onEvent: progressOnly(onProgress) });
+      if (event.type !== 'opened') throw new GlassboxError(failures.unexpected(event.type));
+      model.info = event.model;
+      return connection;
+    } catch (error) {
+      // An engine without the model is better than none, and does not die of the same cause again.
+      if (this.#model === model) this.#model = undefined;
+      const failure = asFailure(error);
+      this.events.emit('lost', failure);
+      return failure.code === 'worker_died' ? this.#respawn(onProgress) : connection;
+    }
+  }
+
+  async #respawn(onProgress: (progress: Progress) => void): Promise<Connection> {
+    try {
+      return await this.#spawn(undefined, onProgress);
+    } catch (cause) {
+      this.#connection?.close(failures.stopped());
+      throw new GlassboxError(failures.restartsExhausted(), { cause });
+    }
+  }
+
+  #hear(event: Event): void {
+    if (event.type !== 'memory') return;
+    const { wasmBytes, weightBytes, deviceBytes } = event;
+    this.events.emit('memory', { wasmBytes, weightBytes, deviceBytes });
+  }
+}
+
+/** @internal Passes on the progress among a request's events. */
+export function progressOnly(listener?: (progress: Progress) => void): ((event: Event) => void) | undefined {
+  if (!listener) return undefined;
+  return (event) => {
+    if (event.type === 'progress') listener({ stage: event.stage, done: event.doneBytes, total: event.totalBytes });
+  };
+}
+
+function asFailure(error: unknown): Failure {
+  if (error instanceof GlassboxError) return { code: error.code, message: error.message, hint: error.hint };
+  return failures.workerDied(error instanceof Error ? error.message : String(error));
+}
+
+function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  if (signal.aborted) return Promise.reject(abortReason(signal));
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      reject(abortReason(signal));
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => {
+      signal.removeEventListener('abort', onAbort);
+    });
+  });
+}
+
+function ignore(): void {
+  // The rejection is kept for whoever asks; nobody may.
+}

@@ -1,0 +1,239 @@
+import { progressOnly, type Engine, type OpenModel, type Progress } from './engine.js';
+import { failures, GlassboxError } from './errors.js';
+import type {
+  Candidate,
+  Edit,
+  EditAction,
+  Event,
+  FinishReason,
+  Input,
+  ModelInfo,
+  Sampler,
+  Stage,
+  Timing,
+  Token,
+} from './protocol.gen.js';
+import { Trace } from './trace.js';
+
+/** A prompt: text for the model's tokenizer, or token ids. */
+export type Prompt =
+  | {
+      readonly prompt: string;
+      /** Whether special tokens are recognised in the text and added as the model wants them; true if left out. */
+      readonly special?: boolean;
+      readonly tokens?: never;
+    }
+  | { readonly tokens: ArrayLike<number>; readonly prompt?: never };
+
+/** A causal edit at a named site. What is left out means all heads or all positions. */
+export interface EditSpec {
+  /** TransformerLens name, e.g. `blocks.3.attn.hook_z`. */
+  readonly site: string;
+  readonly head?: number | null;
+  /** Half-open range of positions. */
+  readonly positions?: readonly [number, number] | null;
+  readonly action: EditAction;
+}
+
+/** Options of {@link Model.trace}. */
+export type TraceOptions = Prompt & {
+  /**
+   * What to bring back: `logits`; a kind for all layers (`pattern`, `resid_post`, `embed`, `z`, `attn_out`, `mlp_out`,
+   * `attn_scores`); or a full name (`blocks.0.attn.hook_pattern`). Nothing else is computed or read back.
+   */
+  readonly capture?: readonly string[];
+  readonly edits?: readonly EditSpec[];
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
+};
+
+/** Options of {@link Model.generate}. */
+export type GenerateOptions = Prompt & {
+  /** At most so many new tokens; 64 if left out. */
+  readonly maxNewTokens?: number;
+  /** What is left out is as in {@link DEFAULT_SAMPLER}. */
+  readonly sampler?: Partial<Sampler>;
+  readonly edits?: readonly EditSpec[];
+  /** How many candidates each step reports; 20 if left out. */
+  readonly topN?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
+};
+
+/** A generated token. */
+export interface Step {
+  /** 0 for the first new token. */
+  readonly index: number;
+  readonly id: number;
+  readonly token: Token;
+  /** Text that is complete with this token; empty while a character is split over tokens. */
+  readonly text: string;
+  /** The most probable tokens: `raw`, the model's own distribution, and `final`, what the token was drawn from. */
+  readonly top: { readonly raw: readonly Candidate[]; readonly final: readonly Candidate[] };
+  /** The distribution after each stage of the sampler. */
+  readonly stages: readonly Stage[];
+  readonly timing: Timing;
+}
+
+/** How a generation ended. */
+export interface Finish {
+  readonly reason: FinishReason;
+  /** Ids of all new tokens. */
+  readonly tokens: readonly number[];
+  readonly timing: Timing;
+}
+
+/** A sampler that draws from the model's own distribution. */
+export const DEFAULT_SAMPLER: Readonly<Sampler> = Object.freeze({
+  temperature: 1,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  repetitionPenalty: 1,
+  seed: 0,
+  greedy: false,
+});
+
+/** An open model. It lives until `close`, or until another model is opened in its place. */
+export class Model {
+  readonly #engine: Engine;
+  readonly #open: OpenModel;
+
+  /** @internal */
+  constructor(engine: Engine, open: OpenModel) {
+    this.#engine = engine;
+    this.#open = open;
+  }
+
+  /** What the model is. */
+  get info(): ModelInfo {
+    return this.#open.info;
+  }
+
+  /** Whether another model or `close` has taken its place. */
+  get closed(): boolean {
+    return this.#engine.model !== this.#open;
+  }
+
+  /**
+   * Splits a text into tokens. No special token is recognised or added unless `special` is set.
+   *
+   * @throws GlassboxError where the model came without a tokenizer.
+   */
+  async tokenize(text: string, options: { special?: boolean; signal?: AbortSignal } = {}): Promise<readonly Token[]> {
+    this.#check();
+    const request = { type: 'tokenize' as const, text, special: options.special ?? false };
+    const { event } = await this.#engine.call(request, { signal: options.signal });
+    if (event.type !== 'tokens') throw new GlassboxError(failures.unexpected(event.type));
+    return event.tokens;
+  }
+
+  /** Runs the model once over a prompt and brings back what `capture` names. */
+  async trace(options: TraceOptions): Promise<Trace> {
+    this.#check();
+    const { capture = [], edits = [], signal, onProgress } = options;
+    const reply = await this.#engine.call(
+      { type: 'trace', input: toInput(options), capture: [...capture], edits: edits.map(toEdit) },
+      { signal, onEvent: progressOnly(onProgress) },
+    );
+    return Trace.from(reply);
+  }
+
+  /**
+   * Generates token by token: `for await (const step of model.generate({ prompt }))`.
+   *
+   * Work starts with the first step asked for. Leaving the loop, or the signal, stops it. The worker does not wait for
+   * the reader: steps not read yet are kept, at most `maxNewTokens` of them. The generator's return value tells how it
+   * ended.
+   */
+  async *generate(options: GenerateOptions): AsyncGenerator<Step, Finish, void> {
+    this.#check();
+    const { maxNewTokens = 64, sampler, edits = [], topN = 20, onProgress } = options;
+    // Leaving the loop must stop the worker too, so the caller's signal is joined with one of ours.
+    const leave = new AbortController();
+    const signal = options.signal ? AbortSignal.any([options.signal, leave.signal]) : leave.signal;
+    const steps = new StepQueue();
+    const tell = progressOnly(onProgress);
+    const ended = this.#engine.call(
+      {
+        type: 'generate',
+        input: toInput(options),
+        maxNewTokens,
+        sampler: { ...DEFAULT_SAMPLER, ...sampler },
+        edits: edits.map(toEdit),
+        topN,
+      },
+      {
+        signal,
+        onEvent: (event) => {
+          if (event.type === 'step') steps.push(event);
+          else tell?.(event);
+        },
+      },
+    );
+    ended.then(
+      () => {
+        steps.end();
+      },
+      () => {
+        steps.end();
+      },
+    );
+    try {
+      for (let step = await steps.next(); step; step = await steps.next()) yield step;
+      const { event } = await ended;
+      if (event.type !== 'finished') throw new GlassboxError(failures.unexpected(event.type));
+      return { reason: event.reason, tokens: event.tokens, timing: event.timing };
+    } finally {
+      leave.abort();
+    }
+  }
+
+  /** Closes the model and frees its memory. */
+  close(): Promise<void> {
+    return this.#engine.close(this.#open);
+  }
+
+  #check(): void {
+    if (this.closed) throw new GlassboxError(failures.modelClosed());
+  }
+}
+
+/** Steps that have arrived and not been read. */
+class StepQueue {
+  readonly #steps: Step[] = [];
+  #ended = false;
+  #wake: (() => void) | undefined;
+
+  push(event: Event & { type: 'step' }): void {
+    const { index, token, text, raw, final, stages, timing } = event;
+    this.#steps.push({ index, id: token.id, token, text, top: { raw, final }, stages, timing });
+    this.#wake?.();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#wake?.();
+  }
+
+  /** The next step, or undefined when all have been read and no more will come. */
+  async next(): Promise<Step | undefined> {
+    while (this.#steps.length === 0 && !this.#ended) {
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+    return this.#steps.shift();
+  }
+}
+
+function toInput(options: Prompt): Input {
+  if (options.tokens !== undefined) return { type: 'tokens', tokens: Array.from(options.tokens) };
+  // Callers without types may pass neither.
+  if (typeof options.prompt === 'string') {
+    return { type: 'text', text: options.prompt, special: options.special ?? true };
+  }
+  throw new GlassboxError(failures.badArgument('There is no prompt.', 'Pass `prompt` (text) or `tokens` (ids).'));
+}
+
+function toEdit({ site, head = null, positions = null, action }: EditSpec): Edit {
+  return { site, head, positions: positions && [positions[0], positions[1]], action };
+}

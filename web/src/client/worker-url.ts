@@ -1,0 +1,34 @@
+/** Set by the build; changes with every build so that page and worker are never from two of them. */
+declare const BUILD_ID: string | undefined;
+
+interface ScriptUrlPolicy {
+  createScriptURL(url: string): { toString(): string };
+}
+interface TrustedTypesLike {
+  createPolicy(name: string, rules: { createScriptURL(url: string): string }): ScriptUrlPolicy;
+}
+
+let policy: ScriptUrlPolicy | null | undefined;
+
+/** @internal The worker's address, blessed by the Trusted Types policy `glassbox` where the page asks for one. */
+export function workerUrl(given?: string | URL): string | { toString(): string } {
+  const url = new URL(given ?? './worker.js', given === undefined ? import.meta.url : globalThis.document.baseURI);
+  if (typeof BUILD_ID !== 'undefined') url.searchParams.set('v', BUILD_ID);
+  policy ??= createPolicy();
+  return policy ? policy.createScriptURL(url.href) : url.href;
+}
+
+function createPolicy(): ScriptUrlPolicy | null {
+  const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypesLike };
+  try {
+    return trustedTypes?.createPolicy('glassbox', { createScriptURL: ownScript }) ?? null;
+  } catch {
+    // The embedding page allows no policy of this name; without it plain strings are all there is.
+    return null;
+  }
+}
+
+function ownScript(url: string): string {
+  if (new URL(url).origin === globalThis.location.origin) return url;
+  throw new TypeError(`${url} is not of this page's origin.`);
+}

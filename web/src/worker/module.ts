@@ -1,0 +1,50 @@
+import type { Request } from '../client/protocol.gen.js';
+
+/** Hands an event, with the tensors that belong to it, to the page. */
+export type Post = (message: unknown, transfer: ArrayBuffer[]) => void;
+
+/** The engine's end of the protocol, as the wasm modules export it. `handle` returns at once and never throws. */
+export interface Host {
+  handle(message: { id: number; request: Request }): void;
+}
+
+/** What wasm-bindgen makes of `glassbox-worker-cpu` and `glassbox-worker-gpu`. */
+export interface EngineModule {
+  default(options: { module_or_path: Response }): Promise<unknown>;
+  Host: new (post: Post) => Host;
+}
+
+/** Imports a module's glue and its wasm, telling the bytes as they come. A total of 0 is unknown. */
+export async function loadModule(
+  glue: URL,
+  wasm: URL,
+  onBytes: (done: number, total: number) => void,
+): Promise<EngineModule> {
+  const [module, response] = await Promise.all([import(glue.href) as Promise<EngineModule>, fetchWasm(wasm)]);
+  await module.default({ module_or_path: counted(response, onBytes) });
+  return module;
+}
+
+async function fetchWasm(url: URL): Promise<Response> {
+  const response = await fetch(url, { credentials: 'same-origin' });
+  if (!response.ok) throw new Error(`${url.pathname} answered ${response.status}`);
+  return response;
+}
+
+/** The same response, whose bytes are counted as they are read, so that it is still compiled while it streams. */
+function counted(response: Response, onBytes: (done: number, total: number) => void): Response {
+  if (!response.body) return response;
+  // Of a compressed body the header tells the compressed size, which the bytes read would run past.
+  const encoded = response.headers.has('content-encoding');
+  const total = encoded ? 0 : Number(response.headers.get('content-length') ?? 0);
+  let done = 0;
+  const counter = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      done += chunk.byteLength;
+      onBytes(done, total);
+      controller.enqueue(chunk);
+    },
+  });
+  // Not every static host knows the type, and streaming compilation insists on it.
+  return new Response(response.body.pipeThrough(counter), { headers: { 'content-type': 'application/wasm' } });
+}

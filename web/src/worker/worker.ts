@@ -1,0 +1,140 @@
+/**
+ * Entry of the module worker: chooses the wasm module for the device, loads it, and from then on only passes messages
+ * on to its host. Messages that come before it stands are kept.
+ */
+import type { Event, Failure, Request } from '../client/protocol.gen.js';
+import { chooseDevice, NoDevice } from './choose.js';
+import { loadModule, type Host, type Post } from './module.js';
+
+interface Message {
+  readonly id: number;
+  readonly request: Request;
+}
+interface Scope {
+  readonly navigator: { readonly gpu?: GPU };
+  readonly location: { readonly search: string };
+  postMessage(message: unknown, transfer: ArrayBuffer[]): void;
+  addEventListener(type: 'message', listener: (event: MessageEvent<Message>) => void): void;
+  addEventListener(type: 'error', listener: (event: ErrorEvent) => void): void;
+  addEventListener(type: 'unhandledrejection', listener: (event: PromiseRejectionEvent) => void): void;
+}
+
+type State =
+  | { readonly kind: 'new' }
+  | { readonly kind: 'loading'; readonly early: Message[] }
+  | { readonly kind: 'up'; readonly host: Host }
+  | { readonly kind: 'dead'; readonly failure: Failure };
+
+const scope = self as unknown as Scope;
+const post: Post = (message, transfer) => {
+  scope.postMessage(message, transfer);
+};
+let state: State = { kind: 'new' };
+
+scope.addEventListener('message', ({ data }) => {
+  receive(data);
+});
+// A trap in wasm surfaces here; the instance's memory can no longer be trusted.
+scope.addEventListener('error', (event) => {
+  event.preventDefault();
+  die(event.message);
+});
+scope.addEventListener('unhandledrejection', (event) => {
+  // Other rejections, of a fetch nobody waits for any more, say nothing about the instance.
+  if (!(event.reason instanceof WebAssembly.RuntimeError)) return;
+  event.preventDefault();
+  die(describe(event.reason));
+});
+
+function receive(message: Message): void {
+  switch (state.kind) {
+    case 'new':
+      if (message.request.type === 'start') {
+        void start(message.id, message.request);
+      } else {
+        fail(message.id, {
+          code: 'not_started',
+          message: 'The engine has not been started.',
+          hint: 'Send a start request first.',
+        });
+      }
+      break;
+    case 'loading':
+      state.early.push(message);
+      break;
+    case 'up':
+      handle(state.host, message);
+      break;
+    case 'dead':
+      fail(message.id, state.failure);
+      break;
+  }
+}
+
+async function start(id: number, request: Request & { type: 'start' }): Promise<void> {
+  const early: Message[] = [];
+  state = { kind: 'loading', early };
+  try {
+    const chosen = await chooseDevice(request.device, request.allowSoftware, scope.navigator.gpu);
+    const module = await loadModule(
+      sibling(`glassbox-worker-${chosen.kind}.js`),
+      sibling(`glassbox-worker-${chosen.kind}_bg.wasm`),
+      (doneBytes, totalBytes) => {
+        send(id, { type: 'progress', stage: 'engine', doneBytes, totalBytes });
+      },
+    );
+    const host = new module.Host(post);
+    state = { kind: 'up', host };
+    for (const message of [{ id, request: { ...request, chosen } }, ...early]) handle(host, message);
+  } catch (error) {
+    state = { kind: 'new' };
+    fail(id, error instanceof NoDevice ? error.failure : notLoaded(error));
+    for (const message of early) receive(message);
+  }
+}
+
+function handle(host: Host, message: Message): void {
+  try {
+    host.handle(message);
+  } catch (error) {
+    die(describe(error));
+  }
+}
+
+function die(detail: string): void {
+  if (state.kind === 'dead') return;
+  const failure = {
+    code: 'panicked',
+    message: detail,
+    hint: 'The engine must be started again.',
+  };
+  state = { kind: 'dead', failure };
+  fail(0, failure);
+}
+
+function fail(id: number, error: Failure): void {
+  send(id, { type: 'failed', error });
+}
+
+function send(id: number, event: Event): void {
+  post({ id, event }, []);
+}
+
+/** A file beside this script, of the same build. */
+function sibling(name: string): URL {
+  const url = new URL(name, import.meta.url);
+  url.search = scope.location.search;
+  return url;
+}
+
+function notLoaded(error: unknown): Failure {
+  return {
+    code: 'engine_load',
+    message: `The engine could not be loaded: ${describe(error)}.`,
+    hint: 'Check the connection and that the site was copied whole, then reload the page.',
+  };
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
