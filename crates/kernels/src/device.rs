@@ -1,0 +1,37 @@
+//! What the kernels need to know about a device. Nothing here waits for one: initialising an
+//! adapter, which is asynchronous on the web, belongs to the engine.
+
+use burn::tensor::{Device, Tensor};
+use burn_flex::{Flex, FlexTensor};
+
+/// Which kernels run on a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The kernels for the CPU (burn's Flex backend).
+    Cpu,
+    /// The CubeCL kernels (burn's wgpu backend; only with the feature `gpu`).
+    Gpu,
+    /// burn's own operations: training, where the gradient must be recorded.
+    Plain,
+}
+
+/// The kernels that run on a device.
+pub fn kind(device: &Device) -> Kind {
+    if device.is_autodiff() {
+        Kind::Plain
+    } else if *device == Device::flex() {
+        Kind::Cpu
+    } else if cfg!(feature = "gpu") {
+        Kind::Gpu
+    } else {
+        Kind::Plain
+    }
+}
+
+/// The tensor as the CPU backend holds it, if it is there and not recorded by autodiff.
+pub(crate) fn on_cpu(tensor: &Tensor<2>) -> Option<FlexTensor> {
+    (kind(&tensor.device()) == Kind::Cpu)
+        .then(|| tensor.clone().try_into_primitive::<Flex>().ok())
+        .flatten()
+}

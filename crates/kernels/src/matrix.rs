@@ -1,0 +1,180 @@
+//! A weight matrix in the form it is multiplied in.
+
+use std::sync::Arc;
+
+use burn::tensor::{DType as BurnDType, Device, Int, Tensor, TensorData};
+use glassbox_formats::DType;
+
+use crate::cpu::{self, Storage, View};
+use crate::device::on_cpu;
+use crate::plan::Plan;
+
+/// A weight matrix `[out_features, in_features]`; rows are output features.
+///
+/// Made by [`MatrixBuilder`](crate::MatrixBuilder) from a file's bytes, or by
+/// [`Matrix::from_tensor`]. Clones share the weights.
+#[derive(Clone)]
+pub struct Matrix {
+    out_features: usize,
+    in_features: usize,
+    dtype: DType,
+    form: Form,
+}
+
+/// Where the weights are.
+#[derive(Clone)]
+enum Form {
+    /// A tensor of `f32` on any device.
+    Dense(Tensor<2>),
+    /// The CPU kernels' memory.
+    Cpu(Arc<Storage>),
+}
+
+impl std::fmt::Debug for Matrix {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let form = match self.form {
+            Form::Dense(_) => "dense",
+            Form::Cpu(_) => "cpu",
+        };
+        f.debug_struct("Matrix")
+            .field("out_features", &self.out_features)
+            .field("in_features", &self.in_features)
+            .field("dtype", &self.dtype)
+            .field("form", &form)
+            .finish()
+    }
+}
+
+impl Matrix {
+    /// A dense matrix from a tensor `[out_features, in_features]` on any device, autodiff
+    /// included: then products record their gradient. Other float types are widened to `f32`.
+    pub fn from_tensor(weight: Tensor<2>) -> Self {
+        let [out_features, in_features] = weight.dims();
+        let weight = match weight.dtype() {
+            BurnDType::F32 => weight,
+            _ => weight.cast(BurnDType::F32),
+        };
+        Self {
+            out_features,
+            in_features,
+            dtype: DType::F32,
+            form: Form::Dense(weight),
+        }
+    }
+
+    pub(crate) fn from_cpu(storage: Storage, plan: &Plan) -> Self {
+        Self {
+            out_features: plan.out_features,
+            in_features: plan.in_features,
+            dtype: plan.dtype,
+            form: Form::Cpu(Arc::new(storage)),
+        }
+    }
+
+    /// Rows: features of the result.
+    pub fn out_features(&self) -> usize {
+        self.out_features
+    }
+
+    /// Columns: features of the activations.
+    pub fn in_features(&self) -> usize {
+        self.in_features
+    }
+
+    /// The type of the weights as stored in the file.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// Bytes the weights take where they are (scales, and padding on a GPU, included).
+    pub fn bytes(&self) -> u64 {
+        match &self.form {
+            Form::Dense(_) => self.out_features as u64 * self.in_features as u64 * 4,
+            Form::Cpu(storage) => storage.bytes(),
+        }
+    }
+
+    /// The dense weight `[out_features, in_features]`, where the matrix is held as a tensor of
+    /// `f32`; `None` for weights kept in another form.
+    pub fn tensor(&self) -> Option<Tensor<2>> {
+        match &self.form {
+            Form::Dense(weight) => Some(weight.clone()),
+            Form::Cpu(_) => None,
+        }
+    }
+
+    /// `x @ W^T`: from `x` `[tokens, in_features]` to `[tokens, out_features]`, in `f32`.
+    ///
+    /// Where `x` is recorded by autodiff, so is the product: through the weights as they are,
+    /// which are constants unless they came by [`Matrix::from_tensor`].
+    ///
+    /// # Panics
+    /// If `x` is not on the device of the weights or has other columns than they have.
+    pub fn linear(&self, x: Tensor<2>) -> Tensor<2> {
+        let [_, in_features] = x.dims();
+        assert_eq!(in_features, self.in_features, "the activations do not fit the weights");
+        let fast = match &self.form {
+            Form::Dense(weight) => on_cpu(weight).and_then(|weight| {
+                self.linear_cpu(View::F32(weight.as_slice()?), &x)
+            }),
+            Form::Cpu(storage) => self.linear_cpu(storage.view(), &x),
+        };
+        fast.unwrap_or_else(|| {
+            let weight = self.dequantise();
+            x.matmul(weight.transpose())
+        })
+    }
+
+    /// The product by the CPU kernels; `None` where the activations are not plain CPU tensors.
+    fn linear_cpu(&self, weights: View, x: &Tensor<2>) -> Option<Tensor<2>> {
+        let [tokens, _] = x.dims();
+        let x = on_cpu(x)?;
+        let x = if x.is_contiguous() { x } else { x.to_contiguous() };
+        let out = cpu::linear(weights, self.out_features, self.in_features, x.as_slice()?);
+        Some(from_host(out, [tokens, self.out_features], &Device::flex()))
+    }
+
+    /// Rows of the matrix as `f32`, `[rows.len(), in_features]`: an embedding lookup.
+    ///
+    /// # Panics
+    /// If a row is not below [`Self::out_features`]; token ids are checked where they come in.
+    pub fn gather(&self, rows: &[u32]) -> Tensor<2> {
+        if let Some(row) = rows.iter().find(|row| **row as usize >= self.out_features) {
+            panic!("row {row} of a matrix of {} rows", self.out_features);
+        }
+        match &self.form {
+            Form::Dense(weight) => match on_cpu(weight).as_ref().and_then(|w| w.as_slice()) {
+                Some(data) => self.gather_cpu(View::F32(data), rows),
+                None => {
+                    let ids: Vec<i32> = rows.iter().map(|row| *row as i32).collect();
+                    let data = TensorData::new(ids, [rows.len()]);
+                    let rows = Tensor::<1, Int>::from_data(data, &weight.device());
+                    weight.clone().select(0, rows)
+                }
+            },
+            Form::Cpu(storage) => self.gather_cpu(storage.view(), rows),
+        }
+    }
+
+    fn gather_cpu(&self, weights: View, rows: &[u32]) -> Tensor<2> {
+        let out = cpu::gather(weights, self.out_features, self.in_features, rows);
+        from_host(out, [rows.len(), self.in_features], &Device::flex())
+    }
+
+    /// All weights as `f32`, `[out_features, in_features]`: for analyses and tests. A new tensor,
+    /// as large as the model in full precision, unless the matrix is dense already.
+    pub fn dequantise(&self) -> Tensor<2> {
+        match &self.form {
+            Form::Dense(weight) => weight.clone(),
+            Form::Cpu(storage) => {
+                let rows: Vec<u32> = (0..self.out_features as u32).collect();
+                self.gather_cpu(storage.view(), &rows)
+            }
+        }
+    }
+}
+
+/// A tensor that takes over host memory.
+fn from_host(data: Vec<f32>, shape: [usize; 2], device: &Device) -> Tensor<2> {
+    Tensor::from_data(TensorData::new(data, shape), device)
+}

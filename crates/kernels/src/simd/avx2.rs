@@ -1,0 +1,149 @@
+//! x86-64 with AVX2, FMA and F16C (Haswell, Zen and later).
+
+use core::arch::x86_64::*;
+
+use super::{BLOCK, Kernel, Simd};
+
+/// Proof that the machine has AVX2, FMA and F16C; made by [`Avx2::detect`] only.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2(());
+
+const REGISTERS: usize = BLOCK / 8;
+
+impl Avx2 {
+    /// The proof, where the machine has what it takes (asked once, then remembered by std).
+    pub(super) fn detect() -> Option<Self> {
+        let present = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma")
+            && is_x86_feature_detected!("f16c");
+        present.then_some(Self(()))
+    }
+
+    /// Compiles and runs a kernel with the features on.
+    pub(super) fn enter<K: Kernel>(self, kernel: K) {
+        #[target_feature(enable = "avx2,fma,f16c")]
+        fn inner<K: Kernel>(simd: Avx2, kernel: K) {
+            kernel.run(simd);
+        }
+        // SAFETY: `self` exists, so the machine has all three features.
+        unsafe { inner(self, kernel) }
+    }
+}
+
+// SAFETY of the blocks below: `self` proves the features that the intrinsics need, and every
+// pointer comes from a reference to an array that is at least as long as what is accessed;
+// the loads and stores are the unaligned ones.
+impl Simd for Avx2 {
+    type Lanes = __m256;
+    type Block = [__m256; REGISTERS];
+
+    const REGISTERS: usize = REGISTERS;
+
+    #[inline(always)]
+    fn zero(self) -> Self::Lanes {
+        // SAFETY: see above.
+        unsafe { _mm256_setzero_ps() }
+    }
+
+    #[inline(always)]
+    fn lanes(self, x: &[f32; BLOCK], i: usize) -> Self::Lanes {
+        let x: &[f32; 8] = &x.as_chunks().0[i];
+        // SAFETY: see above.
+        unsafe { _mm256_loadu_ps(x.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: Self::Lanes, b: Self::Lanes, sum: Self::Lanes) -> Self::Lanes {
+        // SAFETY: see above.
+        unsafe { _mm256_fmadd_ps(a, b, sum) }
+    }
+
+    #[inline(always)]
+    fn scale_add(self, a: Self::Lanes, factor: f32, sum: Self::Lanes) -> Self::Lanes {
+        // SAFETY: see above.
+        unsafe { _mm256_fmadd_ps(a, _mm256_set1_ps(factor), sum) }
+    }
+
+    #[inline(always)]
+    fn dot(self, a: Self::Block, x: &[f32; BLOCK], mut sum: Self::Lanes) -> Self::Lanes {
+        for (i, a) in a.into_iter().enumerate() {
+            sum = self.mul_add(a, self.lanes(x, i), sum);
+        }
+        sum
+    }
+
+    #[inline(always)]
+    fn sum(self, lanes: Self::Lanes) -> f32 {
+        // SAFETY: see above.
+        unsafe {
+            let four = _mm_add_ps(
+                _mm256_castps256_ps128(lanes),
+                _mm256_extractf128_ps::<1>(lanes),
+            );
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
+        }
+    }
+
+    #[inline(always)]
+    fn load_f32(self, x: &[f32; BLOCK]) -> Self::Block {
+        core::array::from_fn(|i| self.lanes(x, i))
+    }
+
+    #[inline(always)]
+    fn load_f16(self, x: &[u16; BLOCK]) -> Self::Block {
+        // SAFETY: see above; 8 * i + 8 <= 32.
+        core::array::from_fn(|i| unsafe {
+            _mm256_cvtph_ps(_mm_loadu_si128(x.as_ptr().add(8 * i).cast()))
+        })
+    }
+
+    #[inline(always)]
+    fn load_bf16(self, x: &[u16; BLOCK]) -> Self::Block {
+        // SAFETY: see above; 8 * i + 8 <= 32.
+        core::array::from_fn(|i| unsafe {
+            let bits = _mm256_cvtepu16_epi32(_mm_loadu_si128(x.as_ptr().add(8 * i).cast()));
+            _mm256_castsi256_ps(_mm256_slli_epi32::<16>(bits))
+        })
+    }
+
+    #[inline(always)]
+    fn load_i8(self, x: &[u8; BLOCK]) -> Self::Block {
+        // SAFETY: see above; 8 * i + 8 <= 32.
+        core::array::from_fn(|i| unsafe {
+            let bytes = _mm_loadl_epi64(x.as_ptr().add(8 * i).cast());
+            _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes))
+        })
+    }
+
+    #[inline(always)]
+    fn load_nibbles(self, x: &[u8; BLOCK / 2]) -> Self::Block {
+        // SAFETY: see above; the one load reads all 16 bytes.
+        unsafe {
+            let bytes = _mm_loadu_si128(x.as_ptr().cast());
+            let mask = _mm_set1_epi8(15);
+            let eight = _mm_set1_epi8(8);
+            let low = _mm_sub_epi8(_mm_and_si128(bytes, mask), eight);
+            let high = _mm_and_si128(_mm_srli_epi16::<4>(bytes), mask);
+            let high = _mm_sub_epi8(high, eight);
+            let widen = |bytes| _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
+            [
+                widen(low),
+                widen(_mm_srli_si128::<8>(low)),
+                widen(high),
+                widen(_mm_srli_si128::<8>(high)),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn store(self, block: Self::Block, factor: f32, out: &mut [f32; BLOCK]) {
+        for (i, lanes) in block.into_iter().enumerate() {
+            // SAFETY: see above; 8 * i + 8 <= 32.
+            unsafe {
+                let scaled = _mm256_mul_ps(lanes, _mm256_set1_ps(factor));
+                _mm256_storeu_ps(out.as_mut_ptr().add(8 * i), scaled);
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! A small safe abstraction over SIMD: just what the CPU kernels need, in units of one
+//! quantisation block.
+//!
+//! A kernel is written once against [`Simd`] and run by [`dispatch`], which picks the best
+//! instruction set of the machine: `simd128` in WebAssembly (decided at compile time), AVX2 with
+//! FMA and F16C on x86-64 (decided at run time), and otherwise plain arrays that the compiler
+//! vectorises for the baseline of the target (NEON on AArch64).
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+mod portable;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wasm;
+
+pub(crate) use portable::Portable;
+
+/// Elements in a block: the quantisation block of Q8_0 and Q4_0, and the step of every kernel.
+pub(crate) const BLOCK: usize = 32;
+
+/// An instruction set. A value is proof that the machine has it.
+///
+/// Every method is `#[inline(always)]`, so that it ends up inside the `target_feature` function
+/// that [`dispatch`] enters.
+pub(crate) trait Simd: Copy {
+    /// One register of `f32` partial sums.
+    type Lanes: Copy;
+    /// A block of 32 `f32` in registers.
+    type Block: Copy;
+
+    /// Registers of [`Self::Lanes`] in a block.
+    const REGISTERS: usize;
+
+    /// All lanes zero.
+    fn zero(self) -> Self::Lanes;
+    /// Register `i` of a block in memory.
+    fn lanes(self, x: &[f32; BLOCK], i: usize) -> Self::Lanes;
+    /// `a * b + sum`, lane by lane; fused where the hardware fuses.
+    fn mul_add(self, a: Self::Lanes, b: Self::Lanes, sum: Self::Lanes) -> Self::Lanes;
+    /// `a * factor + sum`, lane by lane; fused where the hardware fuses.
+    fn scale_add(self, a: Self::Lanes, factor: f32, sum: Self::Lanes) -> Self::Lanes;
+    /// Adds the products of a block and one in memory to `sum`, spread over its lanes.
+    fn dot(self, a: Self::Block, x: &[f32; BLOCK], sum: Self::Lanes) -> Self::Lanes;
+    /// The sum of all lanes.
+    fn sum(self, lanes: Self::Lanes) -> f32;
+
+    /// Loads 32 `f32`.
+    fn load_f32(self, x: &[f32; BLOCK]) -> Self::Block;
+    /// Loads 32 IEEE half-precision values given by their bits.
+    fn load_f16(self, x: &[u16; BLOCK]) -> Self::Block;
+    /// Loads 32 bfloat16 values given by their bits.
+    fn load_bf16(self, x: &[u16; BLOCK]) -> Self::Block;
+    /// Loads 32 signed bytes.
+    fn load_i8(self, x: &[u8; BLOCK]) -> Self::Block;
+    /// Loads 32 unsigned nibbles less 8: low nibbles are elements 0..16, high ones 16..32.
+    fn load_nibbles(self, x: &[u8; BLOCK / 2]) -> Self::Block;
+    /// Writes a block times `factor`.
+    fn store(self, block: Self::Block, factor: f32, out: &mut [f32; BLOCK]);
+}
+
+/// Work that can run under any instruction set.
+pub(crate) trait Kernel {
+    /// Does the work. Implementations are `#[inline(always)]`.
+    fn run<S: Simd>(self, simd: S);
+}
+
+/// Runs a kernel under the best instruction set there is.
+pub(crate) fn dispatch<K: Kernel>(kernel: K) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(simd) = avx2::Avx2::detect() {
+        return simd.enter(kernel);
+    }
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    return kernel.run(wasm::Simd128);
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+    kernel.run(Portable)
+}
+
+/// The value of a half-precision number given by its bits, exactly.
+#[inline(always)]
+pub(crate) fn f16_to_f32(bits: u16) -> f32 {
+    // Shifting exponent and mantissa into place leaves the exponent 112 too small; the product
+    // corrects that and normalises subnormals. Infinities and NaNs need their exponent filled.
+    const REBIAS: f32 = f32::from_bits((127 + 112) << 23);
+    let magnitude = u32::from(bits & 0x7fff);
+    let finite = (f32::from_bits(magnitude << 13) * REBIAS).to_bits();
+    let special = if magnitude >= 0x7c00 { 0x7f80_0000 } else { 0 };
+    f32::from_bits(finite | special | u32::from(bits & 0x8000) << 16)
+}
+
+/// The value of a bfloat16 number given by its bits, exactly.
+#[inline(always)]
+pub(crate) fn bf16_to_f32(bits: u16) -> f32 {
+    f32::from_bits(u32::from(bits) << 16)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! WebAssembly with `simd128`, which the build requires (`.cargo/config.toml`).
+
+use core::arch::wasm32::*;
+
+use super::{BLOCK, Simd};
+
+/// Fixed-width SIMD of WebAssembly. Present by construction: a module that has it either
+/// validates as a whole or does not load.
+#[derive(Clone, Copy)]
+pub(crate) struct Simd128;
+
+const REGISTERS: usize = BLOCK / 4;
+
+/// Four halves in the low 16 bits of each lane, to `f32`; see [`super::f16_to_f32`].
+#[inline(always)]
+fn widen_f16(bits: v128) -> v128 {
+    let magnitude = v128_and(bits, u32x4_splat(0x7fff));
+    let rebias = f32x4_splat(f32::from_bits((127 + 112) << 23));
+    let finite = f32x4_mul(u32x4_shl(magnitude, 13), rebias);
+    let special = v128_and(
+        u32x4_ge(magnitude, u32x4_splat(0x7c00)),
+        u32x4_splat(0x7f80_0000),
+    );
+    let sign = u32x4_shl(v128_and(bits, u32x4_splat(0x8000)), 16);
+    v128_or(v128_or(finite, special), sign)
+}
+
+/// Sixteen signed bytes to four registers of `f32`.
+#[inline(always)]
+fn widen_i8(bytes: v128) -> [v128; 4] {
+    let low = i16x8_extend_low_i8x16(bytes);
+    let high = i16x8_extend_high_i8x16(bytes);
+    [
+        f32x4_convert_i32x4(i32x4_extend_low_i16x8(low)),
+        f32x4_convert_i32x4(i32x4_extend_high_i16x8(low)),
+        f32x4_convert_i32x4(i32x4_extend_low_i16x8(high)),
+        f32x4_convert_i32x4(i32x4_extend_high_i16x8(high)),
+    ]
+}
+
+#[inline(always)]
+fn join(a: [v128; 4], b: [v128; 4]) -> [v128; REGISTERS] {
+    [a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3]]
+}
+
+/// Reads register `i` of an array of plain numbers.
+#[inline(always)]
+fn load<T: Copy, const N: usize>(x: &[T; N], i: usize) -> v128 {
+    // The callers' `i` are constants after inlining, so this costs nothing.
+    assert!((i + 1) * 16 <= N * size_of::<T>());
+    // SAFETY: `v128.load` needs no alignment, and the 16 bytes lie inside the array.
+    unsafe { v128_load(x.as_ptr().cast::<v128>().add(i)) }
+}
+
+impl Simd for Simd128 {
+    type Lanes = v128;
+    type Block = [v128; REGISTERS];
+
+    const REGISTERS: usize = REGISTERS;
+
+    #[inline(always)]
+    fn zero(self) -> Self::Lanes {
+        f32x4_splat(0.0)
+    }
+
+    #[inline(always)]
+    fn lanes(self, x: &[f32; BLOCK], i: usize) -> Self::Lanes {
+        load(x, i)
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: Self::Lanes, b: Self::Lanes, sum: Self::Lanes) -> Self::Lanes {
+        f32x4_add(f32x4_mul(a, b), sum)
+    }
+
+    #[inline(always)]
+    fn scale_add(self, a: Self::Lanes, factor: f32, sum: Self::Lanes) -> Self::Lanes {
+        f32x4_add(f32x4_mul(a, f32x4_splat(factor)), sum)
+    }
+
+    #[inline(always)]
+    fn dot(self, a: Self::Block, x: &[f32; BLOCK], mut sum: Self::Lanes) -> Self::Lanes {
+        for (i, a) in a.into_iter().enumerate() {
+            sum = self.mul_add(a, self.lanes(x, i), sum);
+        }
+        sum
+    }
+
+    #[inline(always)]
+    fn sum(self, lanes: Self::Lanes) -> f32 {
+        (f32x4_extract_lane::<0>(lanes) + f32x4_extract_lane::<1>(lanes))
+            + (f32x4_extract_lane::<2>(lanes) + f32x4_extract_lane::<3>(lanes))
+    }
+
+    #[inline(always)]
+    fn load_f32(self, x: &[f32; BLOCK]) -> Self::Block {
+        core::array::from_fn(|i| load(x, i))
+    }
+
+    #[inline(always)]
+    fn load_f16(self, x: &[u16; BLOCK]) -> Self::Block {
+        core::array::from_fn(|i| {
+            let eight = load(x, i / 2);
+            widen_f16(if i % 2 == 0 {
+                u32x4_extend_low_u16x8(eight)
+            } else {
+                u32x4_extend_high_u16x8(eight)
+            })
+        })
+    }
+
+    #[inline(always)]
+    fn load_bf16(self, x: &[u16; BLOCK]) -> Self::Block {
+        core::array::from_fn(|i| {
+            let eight = load(x, i / 2);
+            let four = if i % 2 == 0 {
+                u32x4_extend_low_u16x8(eight)
+            } else {
+                u32x4_extend_high_u16x8(eight)
+            };
+            u32x4_shl(four, 16)
+        })
+    }
+
+    #[inline(always)]
+    fn load_i8(self, x: &[u8; BLOCK]) -> Self::Block {
+        join(widen_i8(load(x, 0)), widen_i8(load(x, 1)))
+    }
+
+    #[inline(always)]
+    fn load_nibbles(self, x: &[u8; BLOCK / 2]) -> Self::Block {
+        let bytes = load(x, 0);
+        let eight = i8x16_splat(8);
+        let low = i8x16_sub(v128_and(bytes, u8x16_splat(15)), eight);
+        let high = i8x16_sub(u8x16_shr(bytes, 4), eight);
+        join(widen_i8(low), widen_i8(high))
+    }
+
+    #[inline(always)]
+    fn store(self, block: Self::Block, factor: f32, out: &mut [f32; BLOCK]) {
+        let factor = f32x4_splat(factor);
+        for (i, lanes) in block.into_iter().enumerate() {
+            // SAFETY: `v128.store` needs no alignment, and 4 * i + 4 <= 32.
+            unsafe { v128_store(out.as_mut_ptr().add(4 * i).cast(), f32x4_mul(lanes, factor)) }
+        }
+    }
+}
