@@ -1,5 +1,8 @@
 //! The vocabulary a GGUF file carries, as plain data.
 
+use super::metadata::{Array, Metadata, Value};
+use crate::FormatError;
+
 /// What a vocabulary entry is, from `tokenizer.ggml.token_type` (llama.cpp's `llama_token_type`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenType {
@@ -47,3 +50,103 @@ pub struct Vocabulary {
     /// `tokenizer.chat_template`, where given.
     pub chat_template: Option<String>,
 }
+
+impl Vocabulary {
+    /// Moves the vocabulary out of `metadata`, so that its lists are not held twice; `None` where
+    /// the file has none. Small keys (`tokenizer.ggml.model`, token ids…) stay in the metadata too.
+    ///
+    /// # Errors
+    /// [`FormatError::MetadataType`] where a key has another type than llama.cpp writes;
+    /// [`FormatError::Vocabulary`] where the lists' lengths differ, a token's kind does not exist, a
+    /// byte token is not `<0xHH>`, or a special token's id is beyond the vocabulary.
+    pub fn take(metadata: &mut Metadata) -> Result<Option<Self>, FormatError> {
+        if metadata.value(TOKENS).is_none() {
+            return Ok(None);
+        }
+        let id = |key: &str| metadata.get::<u32>(&format!("tokenizer.ggml.{key}_token_id"));
+        let flag = |key: &str| metadata.get::<bool>(&format!("tokenizer.ggml.{key}"));
+        let text = |key: &str| Ok::<_, FormatError>(metadata.get::<&str>(key)?.map(str::to_owned));
+        let mut vocabulary = Self {
+            model: metadata.require::<&str>("tokenizer.ggml.model")?.to_owned(),
+            pre: text("tokenizer.ggml.pre")?,
+            bos: id("bos")?,
+            eos: id("eos")?,
+            unknown: id("unknown")?,
+            add_bos: flag("add_bos_token")?,
+            add_eos: flag("add_eos_token")?,
+            add_space_prefix: flag("add_space_prefix")?,
+            chat_template: text("tokenizer.chat_template")?,
+            ..Self::default()
+        };
+        vocabulary.types = token_types(metadata)?;
+        // The types are checked before the lists are moved, so that an error leaves nothing half done.
+        metadata.get::<&[String]>(TOKENS)?;
+        metadata.get::<&[String]>(MERGES)?;
+        metadata.get::<&[f32]>(SCORES)?;
+        if let Some(Value::Array(Array::String(tokens))) = metadata.take(TOKENS) {
+            vocabulary.tokens = tokens;
+        }
+        if let Some(Value::Array(Array::String(merges))) = metadata.take(MERGES) {
+            vocabulary.merges = merges;
+        }
+        if let Some(Value::Array(Array::F32(scores))) = metadata.take(SCORES) {
+            vocabulary.scores = scores;
+        }
+        metadata.take(TYPES);
+        vocabulary.check()?;
+        Ok(Some(vocabulary))
+    }
+
+    fn check(&self) -> Result<(), FormatError> {
+        let fault = |message| Err(FormatError::Vocabulary { message });
+        let count = self.tokens.len();
+        if count == 0 || u32::try_from(count).is_err() {
+            return fault(format!("it has {count} tokens"));
+        }
+        for (list, len) in [("scores", self.scores.len()), ("token types", self.types.len())] {
+            if len != 0 && len != count {
+                return fault(format!("{count} tokens but {len} {list}"));
+            }
+        }
+        for (name, id) in [("bos", self.bos), ("eos", self.eos), ("unknown", self.unknown)] {
+            if let Some(id) = id.filter(|&id| id as usize >= count) {
+                return fault(format!("the {name} token's id is {id}, but there are only {count} tokens"));
+            }
+        }
+        for (id, (token, kind)) in self.tokens.iter().zip(&self.types).enumerate() {
+            if *kind == TokenType::Byte && byte_token(token).is_none() {
+                return fault(format!("token {id} is a byte token but is spelled {token:?}, not <0xHH>"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The byte of a token spelled `<0xHH>`, with exactly two hexadecimal digits.
+pub fn byte_token(token: &str) -> Option<u8> {
+    let digits = token.strip_prefix("<0x")?.strip_suffix('>')?;
+    let valid = digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    if valid { u8::from_str_radix(digits, 16).ok() } else { None }
+}
+
+fn token_types(metadata: &Metadata) -> Result<Vec<TokenType>, FormatError> {
+    let types: Vec<u64> = metadata.get(TYPES)?.unwrap_or_default();
+    let parse = |(id, kind): (usize, u64)| match kind {
+        // 0 is "undefined", which llama.cpp treats as ordinary text.
+        0 | 1 => Ok(TokenType::Normal),
+        2 => Ok(TokenType::Unknown),
+        3 => Ok(TokenType::Control),
+        4 => Ok(TokenType::UserDefined),
+        5 => Ok(TokenType::Unused),
+        6 => Ok(TokenType::Byte),
+        other => Err(FormatError::Vocabulary {
+            message: format!("token {id} has type {other}, which does not exist"),
+        }),
+    };
+    types.into_iter().enumerate().map(parse).collect()
+}
+
+const TOKENS: &str = "tokenizer.ggml.tokens";
+const SCORES: &str = "tokenizer.ggml.scores";
+const TYPES: &str = "tokenizer.ggml.token_type";
+const MERGES: &str = "tokenizer.ggml.merges";

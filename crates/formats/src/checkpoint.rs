@@ -1,0 +1,410 @@
+//! Opening a model: its headers, configuration and tokenizer, and ranges of its tensors.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::card::{self, Card};
+use crate::content::{Content, SNIFF_BYTES};
+use crate::dtype::UnsupportedTensor;
+use crate::safetensors::{self, ShardIndex};
+use crate::select::{self, Weights, list, sniff};
+use crate::source::{base_name, read_exact};
+use crate::{ByteSource, DType, FileSet, FormatError, TensorInfo, gguf};
+
+/// Caps on the files that are read whole, in bytes.
+const MAX_JSON_BYTES: u64 = 8 << 20;
+const MAX_INDEX_BYTES: u64 = 16 << 20;
+const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
+const MAX_CARD_BYTES: u64 = 1 << 20;
+
+/// How the weights are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// One or more safetensors files.
+    Safetensors,
+    /// One GGUF file.
+    Gguf {
+        /// Version of the format: 2 or 3.
+        version: u32,
+    },
+}
+
+/// What says how to run the weights.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Config {
+    /// The hub's `config.json`: always a JSON object.
+    Hub(Value),
+    /// GGUF metadata, without the lists of the vocabulary (see [`TokenizerFiles::vocabulary`]).
+    Gguf(gguf::Metadata),
+}
+
+/// What there is of a tokenizer, unparsed. A model without one still opens.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TokenizerFiles {
+    /// `tokenizer.json`, whole.
+    pub json: Option<Vec<u8>>,
+    /// `tokenizer_config.json`: always a JSON object.
+    pub config: Option<Value>,
+    /// `chat_template.jinja`, which newer repositories keep outside `tokenizer_config.json`.
+    pub chat_template: Option<String>,
+    /// The vocabulary of a GGUF file.
+    pub vocabulary: Option<gguf::Vocabulary>,
+}
+
+/// Name and size of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileInfo {
+    /// Base name.
+    pub name: String,
+    /// Size in bytes.
+    pub bytes: u64,
+}
+
+/// What is stored in one type.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Storage {
+    /// Number of tensors.
+    pub tensors: u64,
+    /// Number of elements.
+    pub elements: u64,
+    /// Size in bytes.
+    pub bytes: u64,
+}
+
+/// An opened model: everything but the tensors' data, which is read on demand.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    /// How the weights are stored.
+    pub format: Format,
+    /// The tensors that can be read, by name. Empty for a GGUF file with only a vocabulary.
+    pub tensors: BTreeMap<String, TensorInfo>,
+    /// Tensors of other types, by name: buffers such as masks and position ids.
+    pub unsupported: BTreeMap<String, UnsupportedTensor>,
+    /// What says how to run the weights.
+    pub config: Config,
+    /// `generation_config.json`: always a JSON object.
+    pub generation_config: Option<Value>,
+    /// What there is of a tokenizer.
+    pub tokenizer: TokenizerFiles,
+    /// What the model card says.
+    pub card: Card,
+    files: FileSet,
+    used: BTreeSet<usize>,
+}
+
+impl Checkpoint {
+    /// Finds the model among `files` and reads its headers and small files.
+    ///
+    /// Understands one safetensors file, shards with or without their index, and one GGUF file; for
+    /// safetensors `config.json` must be beside them. `tokenizer.json`, `tokenizer_config.json`,
+    /// `chat_template.jinja`, `generation_config.json` and `README.md` are read where they are there.
+    ///
+    /// # Errors
+    /// A [`FormatError`] that names the first fault found.
+    pub async fn open(files: FileSet) -> Result<Self, FormatError> {
+        match select::weights(&files).await? {
+            Weights::Single(file) => match weights_content(&files, file).await? {
+                Content::Gguf => Self::open_gguf(files, file).await,
+                _ => Self::open_hub(files, &[file], None).await,
+            },
+            Weights::Shards(shards) => Self::open_hub(files, &shards, None).await,
+            Weights::Indexed(file) => {
+                let index = read_index(&files, file).await?;
+                let shards = find_shards(&files, file, &index)?;
+                Self::open_hub(files, &shards, Some((file, index))).await
+            }
+        }
+    }
+
+    async fn open_gguf(files: FileSet, file: usize) -> Result<Self, FormatError> {
+        let source = files.get(file).ok_or(FormatError::NoFiles)?;
+        let mut header = gguf::read_header(source, file).await?;
+        let card = Card::from_gguf(&header.metadata);
+        let vocabulary = gguf::Vocabulary::take(&mut header.metadata)?;
+        let mut used = BTreeSet::from([file]);
+        let tokenizer = if vocabulary.is_some() {
+            TokenizerFiles { vocabulary, ..TokenizerFiles::default() }
+        } else {
+            TokenizerFiles::read(&files, file, &mut used).await?
+        };
+        Ok(Self {
+            format: Format::Gguf { version: header.version },
+            tensors: header.tensors.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect(),
+            unsupported: header.unsupported.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect(),
+            config: Config::Gguf(header.metadata),
+            generation_config: None,
+            tokenizer,
+            card,
+            files,
+            used,
+        })
+    }
+
+    async fn open_hub(
+        files: FileSet,
+        shards: &[usize],
+        index: Option<(usize, ShardIndex)>,
+    ) -> Result<Self, FormatError> {
+        let (tensors, unsupported) = read_shards(&files, shards).await?;
+        if let Some((file, index)) = &index {
+            check_index(&files, *file, index, &tensors, &unsupported)?;
+        }
+        let first = shards.first().copied().unwrap_or(0);
+        let mut used: BTreeSet<usize> = shards.iter().copied().chain(index.map(|(file, _)| file)).collect();
+        let Some(config) = read_object(&files, first, "config.json", &mut used).await? else {
+            let file = files.get(first).map_or_else(String::new, |file| file.name().to_owned());
+            return Err(FormatError::MissingConfig { file });
+        };
+        refuse_quantised(&config)?;
+        let generation_config = read_object(&files, first, "generation_config.json", &mut used).await?;
+        let tokenizer = TokenizerFiles::read(&files, first, &mut used).await?;
+        let card = card::read(&files, first, MAX_CARD_BYTES, &mut used).await;
+        Ok(Self {
+            format: Format::Safetensors,
+            tensors,
+            unsupported,
+            config: Config::Hub(config),
+            generation_config,
+            tokenizer,
+            card,
+            files,
+            used,
+        })
+    }
+
+    /// The tensor called `name`.
+    ///
+    /// # Errors
+    /// [`FormatError::TensorMissing`], or [`FormatError::UnsupportedDType`] where it is there in a
+    /// type that cannot be computed with.
+    pub fn tensor(&self, name: &str) -> Result<&TensorInfo, FormatError> {
+        if let Some(tensor) = self.tensors.get(name) {
+            return Ok(tensor);
+        }
+        Err(match self.unsupported.get(name) {
+            Some(tensor) => FormatError::UnsupportedDType {
+                file: self.files.get(tensor.file).map_or_else(String::new, |file| file.name().to_owned()),
+                tensor: name.to_owned(),
+                dtype: tensor.dtype.clone(),
+                tensors: self.unsupported.values().filter(|other| other.dtype == tensor.dtype).count(),
+            },
+            None => FormatError::TensorMissing {
+                tensor: name.to_owned(),
+                count: self.tensors.len() + self.unsupported.len(),
+            },
+        })
+    }
+
+    /// Bytes `[offset, offset + len)` of a tensor's data, as stored.
+    ///
+    /// # Errors
+    /// [`FormatError::OutOfTensor`] where the range is not in the tensor, [`FormatError::Source`]
+    /// where it cannot be read.
+    pub async fn read(&self, tensor: &TensorInfo, offset: u64, len: usize) -> Result<Vec<u8>, FormatError> {
+        let end = offset.checked_add(len as u64).filter(|&end| end <= tensor.bytes);
+        let start = tensor.offset.checked_add(offset);
+        let (Some(_), Some(start), Some(file)) = (end, start, self.files.get(tensor.file)) else {
+            return Err(FormatError::OutOfTensor {
+                tensor: tensor.name.clone(),
+                offset,
+                len: len as u64,
+                bytes: tensor.bytes,
+            });
+        };
+        Ok(read_exact(file, start, len).await?)
+    }
+
+    /// Number of elements in all tensors that can be read (the hub's "parameters").
+    pub fn parameters(&self) -> u64 {
+        self.dtype_counts().values().fold(0, |sum, storage| sum.saturating_add(storage.elements))
+    }
+
+    /// Size of all tensors that can be read, as stored, in bytes.
+    pub fn weight_bytes(&self) -> u64 {
+        self.dtype_counts().values().fold(0, |sum, storage| sum.saturating_add(storage.bytes))
+    }
+
+    /// How much is stored in each type.
+    pub fn dtype_counts(&self) -> BTreeMap<DType, Storage> {
+        let mut types: BTreeMap<DType, Storage> = BTreeMap::new();
+        for tensor in self.tensors.values() {
+            let storage = types.entry(tensor.dtype).or_default();
+            storage.tensors += 1;
+            storage.elements = storage.elements.saturating_add(tensor.elements());
+            storage.bytes = storage.bytes.saturating_add(tensor.bytes);
+        }
+        types
+    }
+
+    /// The files that belong to the model, weights and companions, in the order they were opened.
+    pub fn files(&self) -> Vec<FileInfo> {
+        let info =
+            |file: &dyn ByteSource| FileInfo { name: base_name(file.name()).to_owned(), bytes: file.len() };
+        self.used.iter().filter_map(|&i| self.files.get(i)).map(info).collect()
+    }
+
+    /// All files that were opened, those that the model does not use among them.
+    pub fn file_set(&self) -> &FileSet {
+        &self.files
+    }
+}
+
+impl TokenizerFiles {
+    /// Reads the tokenizer files beside file `index` of `files`, adding those found to `used`.
+    ///
+    /// # Errors
+    /// [`FormatError`] where one is there but is something else, too large, or not JSON.
+    pub async fn read(
+        files: &FileSet,
+        index: usize,
+        used: &mut BTreeSet<usize>,
+    ) -> Result<Self, FormatError> {
+        let json = read_beside(files, index, "tokenizer.json", MAX_TOKENIZER_BYTES, used).await?;
+        let config = read_object(files, index, "tokenizer_config.json", used).await?;
+        let template = read_beside(files, index, "chat_template.jinja", MAX_CARD_BYTES, used).await?;
+        let chat_template = template.map(|bytes| text("chat_template.jinja", bytes)).transpose()?;
+        Ok(Self { json, config, chat_template, vocabulary: None })
+    }
+}
+
+/// What a file that should hold weights holds; an error where it certainly holds none.
+async fn weights_content(files: &FileSet, file: usize) -> Result<Content, FormatError> {
+    let source = files.get(file).ok_or(FormatError::NoFiles)?;
+    let content = sniff(source).await?;
+    match content {
+        Content::Safetensors | Content::Gguf => Ok(content),
+        // The format's own reader says best what is wrong with bytes that look like nothing.
+        Content::Unknown if source.name().to_ascii_lowercase().ends_with(".gguf") => Ok(Content::Gguf),
+        Content::Unknown => Ok(Content::Safetensors),
+        content => Err(FormatError::WrongContent { file: source.name().to_owned(), content }),
+    }
+}
+
+async fn read_index(files: &FileSet, file: usize) -> Result<ShardIndex, FormatError> {
+    let name = files.get(file).map_or("", ByteSource::name);
+    let bytes = files.read_small(file, MAX_INDEX_BYTES).await?;
+    refuse_accident(name, &bytes)?;
+    ShardIndex::parse(name, &bytes)
+}
+
+fn find_shards(files: &FileSet, file: usize, index: &ShardIndex) -> Result<Vec<usize>, FormatError> {
+    let names: BTreeSet<&str> = index.weight_map.iter().map(|(_, shard)| shard.as_str()).collect();
+    let find = |name: &str| files.find_beside(file, base_name(name));
+    let missing: Vec<&str> = names.iter().copied().filter(|name| find(name).is_none()).collect();
+    if !missing.is_empty() {
+        let (total, count) = (names.len(), missing.len());
+        return Err(FormatError::MissingShard { names: list(missing.into_iter()), missing: count, total });
+    }
+    Ok(names.into_iter().filter_map(find).collect())
+}
+
+type Tensors = (BTreeMap<String, TensorInfo>, BTreeMap<String, UnsupportedTensor>);
+
+async fn read_shards(files: &FileSet, shards: &[usize]) -> Result<Tensors, FormatError> {
+    let (mut tensors, mut unsupported) = (BTreeMap::new(), BTreeMap::new());
+    let mut owner: BTreeMap<String, usize> = BTreeMap::new();
+    let name = |i: usize| files.get(i).map_or_else(String::new, |file| file.name().to_owned());
+    for &file in shards {
+        let source = files.get(file).ok_or(FormatError::NoFiles)?;
+        if let content @ Content::Gguf = weights_content(files, file).await? {
+            return Err(FormatError::WrongContent { file: source.name().to_owned(), content });
+        }
+        let header = safetensors::read_header(source, file).await?;
+        let names = header.tensors.iter().map(|t| &t.name).chain(header.unsupported.iter().map(|t| &t.name));
+        for tensor in names {
+            if let Some(first) = owner.insert(tensor.clone(), file) {
+                let tensor = tensor.clone();
+                return Err(FormatError::DuplicateTensor { tensor, first: name(first), second: name(file) });
+            }
+        }
+        tensors.extend(header.tensors.into_iter().map(|tensor| (tensor.name.clone(), tensor)));
+        unsupported.extend(header.unsupported.into_iter().map(|tensor| (tensor.name.clone(), tensor)));
+    }
+    Ok((tensors, unsupported))
+}
+
+/// Every tensor that the index names must be in the shard it names. Shards may hold more.
+fn check_index(
+    files: &FileSet,
+    file: usize,
+    index: &ShardIndex,
+    tensors: &BTreeMap<String, TensorInfo>,
+    unsupported: &BTreeMap<String, UnsupportedTensor>,
+) -> Result<(), FormatError> {
+    for (tensor, shard) in &index.weight_map {
+        let found = tensors.get(tensor).map(|t| t.file).or_else(|| unsupported.get(tensor).map(|t| t.file));
+        if found.is_none() || found != files.find_beside(file, base_name(shard)) {
+            return Err(FormatError::IndexTensorMissing {
+                index: files.get(file).map_or_else(String::new, |file| file.name().to_owned()),
+                tensor: tensor.clone(),
+                file: shard.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The bytes of the file called `name` beside file `index`, where there is one.
+async fn read_beside(
+    files: &FileSet,
+    index: usize,
+    name: &str,
+    cap: u64,
+    used: &mut BTreeSet<usize>,
+) -> Result<Option<Vec<u8>>, FormatError> {
+    let Some(file) = files.find_beside(index, name) else {
+        return Ok(None);
+    };
+    let bytes = files.read_small(file, cap).await?;
+    refuse_accident(files.get(file).map_or(name, ByteSource::name), &bytes)?;
+    used.insert(file);
+    Ok(Some(bytes))
+}
+
+async fn read_object(
+    files: &FileSet,
+    index: usize,
+    name: &str,
+    used: &mut BTreeSet<usize>,
+) -> Result<Option<Value>, FormatError> {
+    let Some(bytes) = read_beside(files, index, name, MAX_JSON_BYTES, used).await? else {
+        return Ok(None);
+    };
+    let invalid = |message: String| FormatError::InvalidJson { file: name.to_owned(), message };
+    // Editors on Windows put a byte order mark before JSON.
+    let json = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    match serde_json::from_slice(json) {
+        Ok(object @ Value::Object(_)) => Ok(Some(object)),
+        Ok(_) => Err(invalid("it is not a JSON object".to_owned())),
+        Err(error) => Err(invalid(error.to_string())),
+    }
+}
+
+/// A small text file that is really an LFS pointer, a web page or an unfinished download.
+fn refuse_accident(name: &str, bytes: &[u8]) -> Result<(), FormatError> {
+    match Content::of(&bytes[..bytes.len().min(SNIFF_BYTES)]) {
+        content @ (Content::LfsPointer { .. } | Content::Html | Content::Empty | Content::Zeros) => {
+            Err(FormatError::WrongContent { file: name.to_owned(), content })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn text(name: &str, bytes: Vec<u8>) -> Result<String, FormatError> {
+    String::from_utf8(bytes)
+        .map_err(|error| FormatError::InvalidJson { file: name.to_owned(), message: error.to_string() })
+}
+
+/// Weights packed by GPTQ, AWQ, bitsandbytes… have other tensor names and layouts.
+fn refuse_quantised(config: &Value) -> Result<(), FormatError> {
+    match config.get("quantization_config") {
+        None | Some(Value::Null) => Ok(()),
+        Some(quantisation) => {
+            let method = quantisation.get("quant_method").and_then(Value::as_str);
+            Err(FormatError::UnsupportedQuantisation {
+                method: method.unwrap_or("an unnamed method").to_owned(),
+            })
+        }
+    }
+}
