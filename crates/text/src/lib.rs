@@ -1,1 +1,34 @@
-//! glassbox text
+//! Text to token ids and back.
+//!
+//! A [`Tokenizer`] is read from a hub `tokenizer.json` or from the vocabulary inside a GGUF file
+//! (kinds `gpt2` and `llama`). Every token is known by its raw bytes ([`Piece`]), so that text is
+//! rebuilt without loss even where a token holds a part of a character; [`DecodeStream`] does so
+//! while a model generates, and [`display`] shows any bytes visibly.
+//!
+//! All input is untrusted: a bad file gives a [`TextError`], never a panic, and sizes are bounded.
+
+#![forbid(unsafe_code)]
+
+mod alphabet;
+mod byte_level;
+mod checked;
+mod decoder;
+mod display;
+mod error;
+mod hub;
+mod limits;
+mod patterns;
+mod pieces;
+mod pipeline;
+mod precompiled;
+mod sentencepiece;
+mod stream;
+mod tokenizer;
+
+pub use display::display;
+pub use error::TextError;
+pub use limits::{MAX_TEXT_BYTES, MAX_TOKENIZER_JSON_BYTES, MAX_TOKENS};
+pub use patterns::known_pre_tokenizers;
+pub use pieces::Piece;
+pub use stream::DecodeStream;
+pub use tokenizer::{Special, Tokenizer};

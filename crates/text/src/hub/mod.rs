@@ -1,0 +1,90 @@
+//! tokenizer.json, as the Hugging Face hub has it.
+//!
+//! The file is parsed and checked here, and the parts of the `tokenizers` crate are then built
+//! through their constructors: its own reader takes some contradictions for granted and panics.
+
+mod components;
+mod config;
+mod model;
+mod template;
+
+use serde::Deserialize;
+use serde_json::Value;
+use tokenizers::{AddedToken, Model as _};
+
+use crate::decoder::Decoder;
+use crate::error::{TextError, shorten};
+use crate::limits::{MAX_TOKENIZER_JSON_BYTES, MAX_TOKENS};
+use crate::pieces::PieceTable;
+use crate::pipeline::{AddedTokens, Pipeline};
+use crate::tokenizer::{Encoder, Parts};
+
+/// The top level of a tokenizer.json. Truncation and padding are left out on purpose: they would
+/// change the text that is looked at.
+#[derive(Deserialize)]
+struct File {
+    #[serde(default)]
+    added_tokens: Vec<AddedToken>,
+    #[serde(default)]
+    normalizer: Option<Value>,
+    #[serde(default)]
+    pre_tokenizer: Option<Value>,
+    #[serde(default)]
+    post_processor: Option<Value>,
+    #[serde(default)]
+    decoder: Option<Value>,
+    model: model::ModelFile,
+}
+
+/// Reads a tokenizer.json and the tokenizer_config.json beside it, if there is one.
+pub(crate) fn load(tokenizer: &[u8], config: Option<&[u8]>) -> Result<Parts, TextError> {
+    for bytes in [Some(tokenizer), config].into_iter().flatten() {
+        if bytes.len() > MAX_TOKENIZER_JSON_BYTES {
+            let (size, limit) = (bytes.len(), MAX_TOKENIZER_JSON_BYTES);
+            return Err(TextError::TooLarge { what: "the tokenizer file", size, limit });
+        }
+    }
+    let file: File = serde_json::from_slice(tokenizer).map_err(json)?;
+    if file.added_tokens.len() > MAX_TOKENS {
+        let (size, limit) = (file.added_tokens.len(), MAX_TOKENS);
+        return Err(TextError::TooLarge { what: "the list of added tokens", size, limit });
+    }
+    let normalizer = file.normalizer.map(components::normalizer).transpose()?;
+    let pre_tokenizer = file.pre_tokenizer.map(components::pre_tokenizer).transpose()?;
+    let byte_level = pre_tokenizer.as_ref().is_some_and(components::spells_bytes);
+    let decoder = Decoder::new(file.decoder, byte_level)?;
+    let (model, tokens) = file.model.build()?;
+    let added = AddedTokens::new(file.added_tokens, &model, normalizer.as_ref())?;
+
+    let mut pieces = PieceTable::default();
+    for (token, id) in &tokens {
+        // Where two spellings share an id, the one the model gives back counts.
+        if pieces.get(*id).is_none() || model.id_to_token(*id).as_ref() == Some(token) {
+            pieces.set(*id, &decoder.bytes(token)?, false)?;
+        }
+    }
+    for (id, token) in added.iter() {
+        let bytes = if token.special {
+            token.content.clone().into_bytes()
+        } else {
+            decoder.added_bytes(&token.content)?
+        };
+        pieces.set(id, &bytes, token.special)?;
+    }
+
+    let template::Template { before, after } =
+        file.post_processor.map_or(Ok(Default::default()), template::read)?;
+    let config = config.map(config::read).transpose()?.unwrap_or_default();
+    let named =
+        |name: Option<String>| name.and_then(|name| added.id(&name).or_else(|| model.token_to_id(&name)));
+    let bos = named(config.bos).or_else(|| before.first().copied());
+    let eos = named(config.eos).or_else(|| after.last().copied()).or_else(|| config::usual_eos(&added));
+    let trim = decoder.trim;
+    let pipeline = Pipeline { added, normalizer, pre_tokenizer, model, byte_exact: false };
+    Ok(Parts { encoder: Encoder::Pipeline(pipeline), pieces, trim, before, after, bos, eos })
+}
+
+/// The error for text that is not the JSON it should be.
+fn json(error: serde_json::Error) -> TextError {
+    TextError::Json { reason: shorten(&error.to_string()) }
+}

@@ -1,0 +1,108 @@
+//! Checks a SentencePiece character map before the `tokenizers` crate reads it.
+//!
+//! The map is a double-array trie over UTF-8 bytes with offsets into a list of replacements
+//! (the format of darts-clone). The crate follows both without looking at bounds, so a damaged
+//! map would stop the program; here every position that can be reached is visited once.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::error::TextError;
+
+/// Checks the base64 text of a `precompiled_charsmap`.
+pub(crate) fn check(charsmap: &str) -> Result<(), TextError> {
+    let bytes = STANDARD.decode(charsmap).map_err(|error| damaged(&error.to_string()))?;
+    let (size, rest) = bytes.split_first_chunk::<4>().ok_or_else(|| damaged("it is empty"))?;
+    let size = u32::from_le_bytes(*size) as usize / 4 * 4;
+    if size > rest.len() {
+        return Err(damaged("its trie is longer than the map"));
+    }
+    let (trie, replacements) = rest.split_at(size);
+    let trie: Vec<u32> = trie.as_chunks::<4>().0.iter().map(|unit| u32::from_le_bytes(*unit)).collect();
+    let replacements = std::str::from_utf8(replacements).map_err(|_| damaged("its text is not UTF-8"))?;
+    visit(&trie, replacements)
+}
+
+/// Follows the trie to every position it leads to.
+fn visit(trie: &[u32], replacements: &str) -> Result<(), TextError> {
+    let unit = |position: usize| trie.get(position).copied().ok_or_else(|| damaged("its trie leads outside"));
+    let mut seen = vec![false; trie.len()];
+    let mut open = vec![offset(unit(0)?)];
+    while let Some(base) = open.pop() {
+        // Any byte of a text may follow, and is looked up before it is compared.
+        unit(base | 0xFF)?;
+        if std::mem::replace(&mut seen[base], true) {
+            continue;
+        }
+        for label in 1..=0xFF {
+            let child = unit(base ^ label as usize)?;
+            if child & (1 << 31 | 0xFF) != label {
+                continue;
+            }
+            let next = base ^ label as usize ^ offset(child);
+            if child >> 8 & 1 == 1 {
+                let value = (unit(next)? & !(1 << 31)) as usize;
+                if !replacements.is_char_boundary(value) {
+                    return Err(damaged("its trie leads outside the replacements"));
+                }
+            }
+            open.push(next);
+        }
+    }
+    Ok(())
+}
+
+/// The distance from a unit to its children.
+fn offset(unit: u32) -> usize {
+    ((unit >> 10) << ((unit & 1 << 9) >> 6)) as usize
+}
+
+fn damaged(reason: &str) -> TextError {
+    TextError::invalid(format!("its precompiled character map is damaged: {reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A map with a trie of 512 units that replaces `a` by what starts at `value`.
+    fn map(value: u32, replacements: &[u8]) -> String {
+        let mut trie = [0u32; 512];
+        trie[0] = 256 << 10; // the root's children lie in the second block
+        trie[256 ^ 0x61] = u32::from(b'a') | 1 << 8 | (0x61 ^ 0x02) << 10;
+        trie[256 ^ 0x02] = 1 << 31 | value;
+        let mut bytes = 2048u32.to_le_bytes().to_vec();
+        bytes.extend(trie.iter().flat_map(|unit| unit.to_le_bytes()));
+        bytes.extend(replacements);
+        STANDARD.encode(bytes)
+    }
+
+    #[test]
+    fn a_sound_map_passes_and_does_what_it_says() {
+        let map = map(2, b"x\0bc\0");
+        check(&map).unwrap();
+        let json = serde_json::json!({"type": "Precompiled", "precompiled_charsmap": map}).to_string();
+        let normalizer: tokenizers::normalizers::Precompiled = serde_json::from_str(&json).unwrap();
+        assert_eq!(normalizer.normalize_string("cab"), "cbcb");
+    }
+
+    #[test]
+    fn a_damaged_map_is_refused() {
+        let outside = map(6, b"x\0bc\0");
+        let inside_a_character = map(1, "é\0".as_bytes());
+        let mut short = 4096u32.to_le_bytes().to_vec();
+        short.extend([0; 64]);
+        let mut leading_out = 4u32.to_le_bytes().to_vec();
+        leading_out.extend((300u32 << 10).to_le_bytes());
+        for map in [
+            outside,
+            inside_a_character,
+            STANDARD.encode(short),
+            STANDARD.encode(leading_out),
+            String::new(),
+            "*".into(),
+        ] {
+            assert_eq!(check(&map).unwrap_err().code(), "tokenizer_invalid", "{map:.20}");
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! SentencePiece BPE by scores, from a GGUF vocabulary of the kind `llama`.
+//!
+//! The text is cut into characters; as long as two neighbours make a token, the pair whose token
+//! has the best score is joined (the leftmost among equals). Characters that are no token become
+//! their bytes. The result is that of SentencePiece's own BPE encoder.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+use ahash::AHashMap;
+use glassbox_formats::gguf::{TokenType, Vocabulary};
+use tokenizers::models::wordlevel::WordLevelBuilder;
+use tokenizers::{AddedToken, OffsetReferential, OffsetType};
+
+use crate::byte_level::{check_lengths, edges, token_type};
+use crate::error::TextError;
+use crate::pieces::PieceTable;
+use crate::pipeline::AddedTokens;
+use crate::stream::Trim;
+use crate::tokenizer::{Encoder, Parts, Special};
+
+/// SentencePiece's mark for a space.
+pub(crate) const SPACE: &str = "▁";
+
+/// A vocabulary with scores.
+#[derive(Debug)]
+pub(crate) struct SentencePiece {
+    /// The tokens that text can become, with their ids.
+    tokens: AHashMap<String, u32>,
+    /// The score of every token by id; higher is joined earlier.
+    scores: Vec<f32>,
+    /// The length of the longest token in bytes: no longer pair needs to be looked up.
+    longest: usize,
+    /// The token of each byte.
+    bytes: Vec<Option<u32>>,
+    unknown: Option<u32>,
+    added: AddedTokens,
+    add_space_prefix: bool,
+}
+
+/// Builds the tokenizer of a `llama` vocabulary.
+pub(crate) fn load(vocabulary: &Vocabulary) -> Result<Parts, TextError> {
+    check_lengths(vocabulary)?;
+    if vocabulary.scores.is_empty() {
+        return Err(TextError::invalid("a vocabulary of the kind llama needs scores, and this one has none"));
+    }
+    if let Some(id) = vocabulary.scores.iter().position(|score| score.is_nan()) {
+        return Err(TextError::invalid(format!("the score of token {id} is not a number")));
+    }
+
+    let mut tokens = AHashMap::with_capacity(vocabulary.tokens.len());
+    let mut pieces = PieceTable::default();
+    let mut bytes = vec![None; 256];
+    let mut added = Vec::new();
+    let mut added_ids = AHashMap::new();
+    for (id, token) in (0u32..).zip(&vocabulary.tokens) {
+        let kind = token_type(vocabulary, id);
+        match kind {
+            TokenType::Byte => {
+                let byte = byte_value(token).ok_or_else(|| {
+                    TextError::invalid(format!("token {id} is a byte, but not written <0xHH>"))
+                })?;
+                bytes[usize::from(byte)] = Some(id);
+                pieces.set(id, &[byte], false)?;
+            }
+            TokenType::Control | TokenType::Unknown | TokenType::UserDefined => {
+                let special = kind != TokenType::UserDefined;
+                pieces.set(id, token.as_bytes(), special)?;
+                added.push(AddedToken::from(token.as_str(), special).normalized(false));
+                added_ids.entry(token.clone()).or_insert(id);
+            }
+            TokenType::Normal | TokenType::Unused => {
+                pieces.set(id, token.replace(SPACE, " ").as_bytes(), false)?;
+                tokens.entry(token.clone()).or_insert(id);
+            }
+        }
+    }
+
+    // The ids SentencePiece gives these tokens where a file does not say otherwise.
+    let default = |id: u32, kind| Some(id).filter(|&id| token_type(vocabulary, id) == kind);
+    let unknown = vocabulary.unknown.or_else(|| default(0, TokenType::Unknown));
+    let bos = vocabulary.bos.or_else(|| default(1, TokenType::Control));
+    let eos = vocabulary.eos.or_else(|| default(2, TokenType::Control));
+    if unknown.is_some_and(|id| id as usize >= vocabulary.tokens.len()) {
+        return Err(TextError::invalid("the unknown token is not in the vocabulary"));
+    }
+
+    let lookup = WordLevelBuilder::new().vocab(added_ids).build();
+    let lookup = lookup.map_err(|error| TextError::invalid(error.to_string()))?;
+    let add_space_prefix = vocabulary.add_space_prefix.unwrap_or(true);
+    let (before, after) = edges(vocabulary, bos, eos, true);
+    let model = SentencePiece {
+        longest: tokens.keys().map(String::len).max().unwrap_or(0),
+        tokens,
+        // Adding zero makes -0.0 equal to 0.0 in the total order that the queue needs.
+        scores: vocabulary.scores.iter().map(|score| score + 0.0).collect(),
+        bytes,
+        unknown,
+        added: AddedTokens::new(added, &lookup, None)?,
+        add_space_prefix,
+    };
+    let trim = Trim { start: usize::from(add_space_prefix), ..Trim::NONE };
+    Ok(Parts { encoder: Encoder::SentencePiece(model), pieces, trim, before, after, bos, eos })
+}
+
+/// The byte that a token `<0xHH>` stands for.
+pub(crate) fn byte_value(token: &str) -> Option<u8> {
+    let digits = token.strip_prefix("<0x")?.strip_suffix('>')?;
+    let is_hex = digits.len() == 2 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    is_hex.then(|| u8::from_str_radix(digits, 16).ok()).flatten()
+}
+
+impl SentencePiece {
+    /// Appends the ids of `text`, without BOS and EOS.
+    pub(crate) fn encode(&self, text: &str, special: Special, ids: &mut Vec<u32>) -> Result<(), TextError> {
+        let parts = self.added.split(text, special, None)?;
+        // As in llama.cpp, text gets its space at the start and after each added token.
+        let mut starts = true;
+        for (part, _, tokens) in parts.get_splits(OffsetReferential::Normalized, OffsetType::None) {
+            if let Some(tokens) = tokens {
+                ids.extend(tokens.iter().map(|token| token.id));
+                starts = true;
+            } else {
+                let prefix = if starts && self.add_space_prefix { SPACE } else { "" };
+                self.merge(&(prefix.to_owned() + &part.replace(' ', SPACE)), ids)?;
+                starts = false;
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends the ids of `text`, whose spaces are already marks.
+    fn merge(&self, text: &str, ids: &mut Vec<u32>) -> Result<(), TextError> {
+        let mut chain = Chain::new(text);
+        let mut queue = BinaryHeap::new();
+        for right in 1..chain.0.len() {
+            queue.extend(self.pair(text, &chain, right - 1, right));
+        }
+        while let Some(pair) = queue.pop() {
+            if !chain.join(&pair) {
+                continue;
+            }
+            let Symbol { previous, next, .. } = chain.0[pair.left];
+            queue.extend(previous.and_then(|previous| self.pair(text, &chain, previous, pair.left)));
+            queue.extend(next.and_then(|next| self.pair(text, &chain, pair.left, next)));
+        }
+        let mut unknown_before = false;
+        for symbol in chain.0.iter().filter(|symbol| symbol.len > 0) {
+            let piece = &text[symbol.start..symbol.start + symbol.len];
+            let known = self.tokens.get(piece);
+            let is_unknown = match known {
+                Some(&id) => {
+                    ids.push(id);
+                    false
+                }
+                None => self.fall_back(piece, unknown_before, ids)?,
+            };
+            unknown_before = is_unknown;
+        }
+        Ok(())
+    }
+
+    /// Appends the bytes of a character that is no token. Where bytes have no tokens either, the
+    /// unknown token stands once for the whole run; then this is true.
+    fn fall_back(&self, piece: &str, unknown_before: bool, ids: &mut Vec<u32>) -> Result<bool, TextError> {
+        let bytes: Option<Vec<u32>> = piece.bytes().map(|byte| self.bytes[usize::from(byte)]).collect();
+        if let Some(bytes) = bytes {
+            ids.extend(bytes);
+            return Ok(false);
+        }
+        let unknown = self.unknown.ok_or_else(|| TextError::Unencodable { text: piece.to_owned() })?;
+        if !unknown_before {
+            ids.push(unknown);
+        }
+        Ok(true)
+    }
+
+    /// The joining of two neighbouring symbols, if together they are a token.
+    fn pair(&self, text: &str, chain: &Chain, left: usize, right: usize) -> Option<Pair> {
+        let start = chain.0[left].start;
+        let len = chain.0[left].len + chain.0[right].len;
+        if len > self.longest {
+            return None;
+        }
+        let id = *self.tokens.get(&text[start..start + len])?;
+        let score = *self.scores.get(id as usize)?;
+        Some(Pair { score, left, right, len })
+    }
+}
+
+/// A run of the text that is one piece for now.
+#[derive(Debug, Clone, Copy)]
+struct Symbol {
+    start: usize,
+    /// In bytes; zero once it has been joined to the symbol before it.
+    len: usize,
+    previous: Option<usize>,
+    next: Option<usize>,
+}
+
+/// The symbols of a text, linked in order.
+struct Chain(Vec<Symbol>);
+
+impl Chain {
+    /// One symbol for each character.
+    fn new(text: &str) -> Self {
+        let mut symbols: Vec<Symbol> = Vec::with_capacity(text.len());
+        for (start, ch) in text.char_indices() {
+            let index = symbols.len();
+            let previous = index.checked_sub(1);
+            if let Some(previous) = symbols.last_mut() {
+                previous.next = Some(index);
+            }
+            symbols.push(Symbol { start, len: ch.len_utf8(), previous, next: None });
+        }
+        Self(symbols)
+    }
+
+    /// Joins the two symbols of `pair`; false if either has changed since the pair was found.
+    fn join(&mut self, pair: &Pair) -> bool {
+        let (left, right) = (self.0[pair.left], self.0[pair.right]);
+        if left.len == 0 || right.len == 0 || left.len + right.len != pair.len {
+            return false;
+        }
+        self.0[pair.left].len = pair.len;
+        self.0[pair.left].next = right.next;
+        self.0[pair.right].len = 0;
+        if let Some(next) = right.next {
+            self.0[next].previous = Some(pair.left);
+        }
+        true
+    }
+}
+
+/// Two neighbouring symbols that together are a token.
+#[derive(Debug)]
+struct Pair {
+    score: f32,
+    left: usize,
+    right: usize,
+    /// The joint length when the pair was found, in bytes.
+    len: usize,
+}
+
+impl Ord for Pair {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.score.total_cmp(&other.score).then_with(|| other.left.cmp(&self.left))
+    }
+}
+
+impl PartialOrd for Pair {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Pair {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Pair {}

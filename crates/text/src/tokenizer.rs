@@ -1,0 +1,186 @@
+//! The one tokenizer type, whatever file it came from.
+
+use std::fmt;
+use std::sync::Arc;
+
+use glassbox_formats::gguf::Vocabulary;
+
+use crate::error::TextError;
+use crate::limits::MAX_TEXT_BYTES;
+use crate::pieces::{Piece, PieceTable};
+use crate::pipeline::Pipeline;
+use crate::sentencepiece::SentencePiece;
+use crate::stream::{DecodeStream, Trim};
+use crate::{byte_level, hub, sentencepiece};
+
+/// Whether special tokens take part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Special {
+    /// Encoding adds none and reads `<s>` as three characters; decoding leaves them out.
+    #[default]
+    None,
+    /// Encoding adds BOS and EOS as the model wants them and recognises special tokens in the
+    /// text; decoding writes them by name.
+    Add,
+}
+
+/// How text becomes ids, before BOS and EOS.
+#[derive(Debug)]
+pub(crate) enum Encoder {
+    /// The `tokenizers` crate's pipeline (tokenizer.json, GGUF kind `gpt2`).
+    Pipeline(Pipeline),
+    /// SentencePiece's BPE by scores (GGUF kind `llama`).
+    SentencePiece(SentencePiece),
+}
+
+/// Everything a loaded tokenizer consists of.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) encoder: Encoder,
+    pub(crate) pieces: PieceTable,
+    pub(crate) trim: Trim,
+    /// Ids added before and after the text under [`Special::Add`].
+    pub(crate) before: Vec<u32>,
+    pub(crate) after: Vec<u32>,
+    pub(crate) bos: Option<u32>,
+    pub(crate) eos: Option<u32>,
+}
+
+impl Parts {
+    /// Checks that every id the tokenizer may add by itself is one of its tokens.
+    pub(crate) fn check(self) -> Result<Tokenizer, TextError> {
+        let added = self.before.iter().chain(&self.after).chain(&self.bos).chain(&self.eos);
+        for &id in added {
+            if self.pieces.get(id).is_none() {
+                return Err(TextError::invalid(format!("the special token {id} is not in the vocabulary")));
+            }
+        }
+        Ok(Tokenizer(Arc::new(self)))
+    }
+}
+
+/// Text to token ids and back, for one vocabulary. Cloning shares it.
+#[derive(Clone)]
+pub struct Tokenizer(Arc<Parts>);
+
+impl fmt::Debug for Tokenizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokenizer")
+            .field("vocab_size", &self.vocab_size())
+            .field("bos", &self.bos())
+            .field("eos", &self.eos())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Tokenizer {
+    /// Reads a hub `tokenizer.json`.
+    ///
+    /// # Errors
+    /// Anything wrong with the file, see [`TextError`].
+    pub fn from_json(bytes: &[u8]) -> Result<Self, TextError> {
+        Self::from_hub(bytes, None)
+    }
+
+    /// Reads a hub `tokenizer.json` and, for the names of BOS and EOS, the `tokenizer_config.json`
+    /// beside it.
+    ///
+    /// # Errors
+    /// Anything wrong with either file, see [`TextError`].
+    pub fn from_hub(tokenizer: &[u8], config: Option<&[u8]>) -> Result<Self, TextError> {
+        hub::load(tokenizer, config)?.check()
+    }
+
+    /// Takes the vocabulary of a GGUF file: kinds `gpt2` (byte-level BPE) and `llama` (SentencePiece).
+    ///
+    /// # Errors
+    /// [`TextError::UnknownKind`], [`TextError::UnknownPreTokenizer`] or an inconsistent vocabulary.
+    pub fn from_gguf(vocabulary: &Vocabulary) -> Result<Self, TextError> {
+        match vocabulary.model.as_str() {
+            "gpt2" => byte_level::load(vocabulary)?.check(),
+            "llama" => sentencepiece::load(vocabulary)?.check(),
+            kind => Err(TextError::UnknownKind { kind: crate::error::shorten(kind) }),
+        }
+    }
+
+    /// The token ids of `text`.
+    ///
+    /// # Errors
+    /// A text above [`MAX_TEXT_BYTES`], a character that the vocabulary cannot express, or a
+    /// pattern that gives up on this text.
+    pub fn encode(&self, text: &str, special: Special) -> Result<Vec<u32>, TextError> {
+        if text.len() > MAX_TEXT_BYTES {
+            return Err(TextError::TooLarge { what: "the text", size: text.len(), limit: MAX_TEXT_BYTES });
+        }
+        let parts = &*self.0;
+        let mut ids = Vec::new();
+        if special == Special::Add {
+            ids.extend_from_slice(&parts.before);
+        }
+        if !text.is_empty() {
+            match &parts.encoder {
+                Encoder::Pipeline(pipeline) => pipeline.encode(text, special, &mut ids)?,
+                Encoder::SentencePiece(model) => model.encode(text, special, &mut ids)?,
+            }
+        }
+        if special == Special::Add {
+            ids.extend_from_slice(&parts.after);
+        }
+        Ok(ids)
+    }
+
+    /// The text of `ids`, special tokens left out. Bytes that are not UTF-8 are written `<0xE2>`.
+    ///
+    /// # Errors
+    /// [`TextError::NoSuchToken`] for an id outside the vocabulary.
+    pub fn decode(&self, ids: &[u32]) -> Result<String, TextError> {
+        self.decode_with(ids, Special::None)
+    }
+
+    /// The text of `ids`; with [`Special::Add`] special tokens are written by name.
+    ///
+    /// # Errors
+    /// [`TextError::NoSuchToken`] for an id outside the vocabulary.
+    pub fn decode_with(&self, ids: &[u32], special: Special) -> Result<String, TextError> {
+        let mut stream = DecodeStream::with_special(self, special);
+        let mut text = String::new();
+        for &id in ids {
+            if self.bytes(id).is_none() {
+                let last = u32::try_from(self.vocab_size().saturating_sub(1)).unwrap_or(u32::MAX);
+                return Err(TextError::NoSuchToken { id, last });
+            }
+            text.push_str(&stream.push(id).unwrap_or_default());
+        }
+        text.push_str(&stream.finish());
+        Ok(text)
+    }
+
+    /// The token with this id, if there is one.
+    pub fn token(&self, id: u32) -> Option<Piece> {
+        let (bytes, special) = self.bytes(id)?;
+        Some(Piece { id, bytes: bytes.to_vec(), special })
+    }
+
+    /// One more than the largest token id. A model may have more rows in its embedding.
+    pub fn vocab_size(&self) -> usize {
+        self.0.pieces.len()
+    }
+
+    /// The token that begins a text, where the model has one.
+    pub fn bos(&self) -> Option<u32> {
+        self.0.bos
+    }
+
+    /// The token that ends a text, where the model has one.
+    pub fn eos(&self) -> Option<u32> {
+        self.0.eos
+    }
+
+    pub(crate) fn bytes(&self, id: u32) -> Option<(&[u8], bool)> {
+        self.0.pieces.get(id)
+    }
+
+    pub(crate) fn trim(&self) -> Trim {
+        self.0.trim
+    }
+}
