@@ -1,0 +1,325 @@
+import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import { customElement, property, query, state } from 'lit/decorators.js';
+import { CellCursor, type Cell } from './cell-cursor.js';
+import { controls, emit, shared } from './element.js';
+import { weight } from './format.js';
+import { clip } from './glyphs.js';
+import { pixelRatio, pointIn, sizeCanvas } from './heat-canvas.js';
+import { tokenText } from './label.js';
+import { rampFor, type Scale } from './ramp.js';
+import { paintPattern, weightAt, type Pattern } from './raster.js';
+import type { TokenLabel } from './types.js';
+import { fitWindow, showCell, zoom, type SquareWindow } from './zoom.js';
+
+const LABEL_CHARACTERS = 10;
+const LABEL_SPACE = 12;
+const LARGEST = 640;
+
+interface Layout {
+  readonly gutter: number;
+  readonly side: number;
+}
+
+/**
+ * One head's attention, large: rows are queries (the token that looks), columns keys (the token looked at).
+ *
+ * @fires gb-cell - `{ query, key } | null`: the cell to read, hovered or locked
+ */
+@customElement('gb-attention-matrix')
+export class AttentionMatrix extends LitElement {
+  @property({ attribute: false }) pattern: Pattern | null = null;
+  @property({ attribute: false }) tokens: readonly TokenLabel[] = [];
+  @property({ type: Boolean }) dark = false;
+  @property() scale: Scale = 'sqrt';
+  @state() private layout: Layout = { gutter: 60, side: 0 };
+  @state() private window: SquareWindow = { top: 0, left: 0, count: 0 };
+  @query('canvas') private readonly canvas!: HTMLCanvasElement | null;
+  readonly #resize = new ResizeObserver(() => {
+    this.#measure();
+  });
+  readonly #cursor = new CellCursor(
+    this,
+    () => ({ rows: this.pattern?.size ?? 0, width: (row) => row + 1 }),
+    ({ cell }) => {
+      if (cell) this.window = showCell(this.window, cell);
+      emit(this, 'gb-cell', cell && { query: cell.row, key: cell.column });
+    },
+  );
+
+  static override readonly styles = [
+    shared,
+    controls,
+    css`
+      :host {
+        color: var(--ink-2);
+      }
+      .matrix {
+        position: relative;
+        width: max-content;
+        overflow: hidden;
+        cursor: crosshair;
+        touch-action: manipulation;
+      }
+      canvas {
+        display: block;
+      }
+      .band,
+      .cell,
+      .label {
+        position: absolute;
+        top: 0;
+        left: 0;
+        width: var(--w);
+        height: var(--h);
+        transform: translate(var(--x), var(--y));
+        pointer-events: none;
+      }
+      .band {
+        box-shadow: 0 0 0 1px var(--accent);
+        opacity: 0.55;
+      }
+      .cell {
+        outline: 2px solid var(--accent);
+        box-shadow: 0 0 0 3px var(--surface);
+        border-radius: 1px;
+      }
+      .locked {
+        outline-width: 3px;
+      }
+      .zoom {
+        display: flex;
+        gap: 0.25rem;
+        margin-top: 0.5rem;
+      }
+      .zoom button {
+        min-width: 32px;
+        padding-inline: 0.5em;
+        font-size: var(--small);
+      }
+    `,
+  ];
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#resize.observe(this);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#resize.disconnect();
+  }
+
+  /** Releases the locked cell. */
+  release(): void {
+    this.#cursor.reset();
+  }
+
+  override render(): TemplateResult | typeof nothing {
+    const { pattern } = this;
+    if (!pattern) return nothing;
+    const { cell } = this.#cursor;
+    return html`<div
+        class="matrix"
+        role="grid"
+        tabindex="0"
+        aria-label="Attention of this head, ${pattern.size} queries down and ${pattern.size} keys across. Arrow keys move, Enter locks, Escape releases."
+        aria-rowcount=${pattern.size}
+        aria-colcount=${pattern.size}
+        aria-activedescendant=${cell ? 'active' : nothing}
+        @pointermove=${this.#onPointer}
+        @pointerleave=${this.#onLeave}
+        @click=${this.#onClick}
+        @keydown=${this.#onKey}
+        @blur=${this.#onBlur}
+      >
+        <canvas aria-hidden="true"></canvas>
+        ${cell ? this.#crosshair(cell) : nothing}
+        <div role="row" aria-rowindex=${(cell?.row ?? 0) + 1} class="sr-only">
+          <span
+            id="active"
+            role="gridcell"
+            aria-colindex=${(cell?.column ?? 0) + 1}
+            aria-selected=${this.#cursor.locked ? 'true' : 'false'}
+            >${cell ? this.#describe(pattern, cell) : 'No cell'}</span
+          >
+        </div>
+      </div>
+      ${this.#zoomControls(pattern)}`;
+  }
+
+  protected override willUpdate(changed: PropertyValues<this>): void {
+    if (!changed.has('pattern') && !changed.has('tokens')) return;
+    const size = this.pattern?.size ?? 0;
+    if ((changed.get('pattern')?.size ?? -1) !== size || changed.has('tokens')) {
+      // Other tokens: what was locked means something else now.
+      if (changed.get('tokens') !== undefined || size === 0) this.#cursor.reset();
+      this.window = fitWindow(size);
+    }
+    this.#measure();
+  }
+
+  protected override updated(changed: PropertyValues): void {
+    const painted = ['pattern', 'tokens', 'dark', 'scale', 'layout', 'window'];
+    if (painted.some((name) => changed.has(name))) this.#paint();
+  }
+
+  #measure(): void {
+    const longest = this.tokens.reduce((n, token) => Math.max(n, label(token).length), 1);
+    const gutter = Math.min(84, 12 + longest * 7.4);
+    const room = Math.min(LARGEST, this.clientWidth - 2, globalThis.innerHeight * 0.68);
+    const layout = { gutter, side: Math.max(0, Math.floor(room - gutter)) };
+    if (layout.gutter !== this.layout.gutter || layout.side !== this.layout.side) this.layout = layout;
+  }
+
+  #paint(): void {
+    const { canvas, pattern, window } = this;
+    const { gutter, side } = this.layout;
+    if (!canvas || !pattern || side <= 0 || window.count === 0) return;
+    const context = sizeCanvas(canvas, gutter + side, gutter + side);
+    if (!context) return;
+    const ratio = pixelRatio();
+    const pixels = Math.round(side * ratio);
+    const image = new ImageData(pixels, pixels);
+    const { top, left, count } = window;
+    const part = { top, left, bottom: top + count, right: left + count };
+    paintPattern(pattern, part, pixels, rampFor(this.dark), this.scale, new Uint32Array(image.data.buffer));
+    context.putImageData(image, Math.round(gutter * ratio), Math.round(gutter * ratio));
+    context.scale(ratio, ratio);
+    this.#paintLines(context);
+    this.#paintLabels(context);
+  }
+
+  /** Thin lines between cells that are large enough to carry them. */
+  #paintLines(context: CanvasRenderingContext2D): void {
+    const { gutter, side } = this.layout;
+    const cell = side / this.window.count;
+    if (cell < 9) return;
+    context.strokeStyle = getComputedStyle(this).getPropertyValue('--surface');
+    context.lineWidth = 1;
+    context.beginPath();
+    for (let i = 1; i < this.window.count; i++) {
+      const at = Math.round(gutter + i * cell) + 0.5;
+      context.moveTo(gutter, at);
+      context.lineTo(gutter + side, at);
+      context.moveTo(at, gutter);
+      context.lineTo(at, gutter + side);
+    }
+    context.stroke();
+  }
+
+  #paintLabels(context: CanvasRenderingContext2D): void {
+    const { gutter, side } = this.layout;
+    const { top, left, count } = this.window;
+    const cell = side / count;
+    const every = Math.max(1, Math.ceil(LABEL_SPACE / cell));
+    const style = getComputedStyle(this);
+    context.fillStyle = style.color;
+    context.font = `11px ${style.getPropertyValue('--mono') || 'monospace'}`;
+    context.direction = 'ltr';
+    context.textBaseline = 'middle';
+    for (let i = 0; i < count; i += every) {
+      const middle = gutter + (i + 0.5) * cell;
+      context.textAlign = 'right';
+      context.fillText(this.#label(top + i), gutter - 5, middle, gutter - 8);
+      context.save();
+      context.translate(middle, gutter - 5);
+      context.rotate(-Math.PI / 2);
+      context.textAlign = 'left';
+      context.fillText(this.#label(left + i), 0, 0, gutter - 8);
+      context.restore();
+    }
+  }
+
+  #crosshair({ row, column }: Cell): TemplateResult {
+    const { gutter, side } = this.layout;
+    const { top, left, count } = this.window;
+    const size = side / count;
+    const x = gutter + (column - left) * size;
+    const y = gutter + (row - top) * size;
+    const across = Math.min(side, (row + 1 - left) * size);
+    const locked = this.#cursor.locked ? 'locked' : '';
+    return html`<div class="band" .style=${place(gutter, y, across, size)}></div>
+      <div class="cell ${locked}" .style=${place(x, y, size, size)}></div>`;
+  }
+
+  #zoomControls({ size }: Pattern): TemplateResult | typeof nothing {
+    if (size <= 16) return nothing;
+    const centre = this.#cursor.cell;
+    const by = (factor: number) => () => {
+      this.window = zoom(this.window, factor, size, centre);
+    };
+    const whole = this.window.count === size;
+    return html`<div class="zoom" role="group" aria-label="Zoom">
+      <button type="button" class="quiet" aria-label="Zoom in" ?disabled=${this.window.count <= 8} @click=${by(0.5)}>+</button>
+      <button type="button" class="quiet" aria-label="Zoom out" ?disabled=${whole} @click=${by(2)}>−</button>
+      <button type="button" class="quiet" ?disabled=${whole} @click=${by(Infinity)}>All ${size} tokens</button>
+    </div>`;
+  }
+
+  #describe(pattern: Pattern, { row, column }: Cell): string {
+    const value = weight(weightAt(pattern, row, column));
+    return `Query ${row} ${this.#label(row)} to key ${column} ${this.#label(column)}: ${value}`;
+  }
+
+  #label(position: number): string {
+    const token = this.tokens[position];
+    return token ? label(token) : String(position);
+  }
+
+  #cellAt(event: MouseEvent): Cell | null {
+    if (!this.canvas) return null;
+    const { gutter, side } = this.layout;
+    const { x, y } = pointIn(this.canvas, event);
+    if (x < gutter || y < gutter || x >= gutter + side || y >= gutter + side) return null;
+    const size = side / this.window.count;
+    return {
+      row: this.window.top + Math.floor((y - gutter) / size),
+      column: this.window.left + Math.floor((x - gutter) / size),
+    };
+  }
+
+  readonly #onPointer = (event: PointerEvent): void => {
+    if (event.pointerType !== 'touch') this.#cursor.hover(this.#cellAt(event));
+  };
+
+  readonly #onLeave = (): void => {
+    this.#cursor.hover(null);
+  };
+
+  readonly #onClick = (event: PointerEvent): void => {
+    const cell = this.#cellAt(event);
+    if (event.pointerType === 'touch') this.#cursor.tap(cell);
+    else this.#cursor.click(cell);
+  };
+
+  readonly #onKey = (event: KeyboardEvent): void => {
+    if (this.#cursor.key(event)) event.preventDefault();
+  };
+
+  readonly #onBlur = (): void => {
+    this.#cursor.blur();
+  };
+}
+
+function label(token: TokenLabel): string {
+  return clip(tokenText(token), LABEL_CHARACTERS);
+}
+
+function place(x: number, y: number, width: number, height: number): string {
+  return `--x:${x}px;--y:${y}px;--w:${width}px;--h:${height}px`;
+}
+
+/** A cell of an attention matrix. */
+export interface AttentionCell {
+  readonly query: number;
+  readonly key: number;
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'gb-attention-matrix': AttentionMatrix;
+  }
+  interface HTMLElementEventMap {
+    'gb-cell': CustomEvent<AttentionCell | null>;
+  }
+}

@@ -1,0 +1,134 @@
+import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import { customElement, property } from 'lit/decorators.js';
+import type { AttentionCell } from './attention-matrix.js';
+import { shared } from './element.js';
+import { weight } from './format.js';
+import { tokenText } from './label.js';
+import { rowSum, topKeys, weightAt, type Pattern } from './raster.js';
+import type { TokenLabel } from './types.js';
+
+const KEYS_SHOWN = 5;
+
+/** One cell of an attention matrix in numbers: its exact weight, the sum of its row, and where else the query looks. */
+@customElement('gb-attention-reading')
+export class AttentionReading extends LitElement {
+  @property({ attribute: false }) pattern: Pattern | null = null;
+  @property({ attribute: false }) tokens: readonly TokenLabel[] = [];
+  @property({ attribute: false }) cell: AttentionCell | null = null;
+
+  static override readonly styles = [
+    shared,
+    css`
+      :host {
+        min-height: 11.5rem;
+        font-size: var(--small);
+        color: var(--ink-2);
+      }
+      .pair {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: baseline;
+        gap: 0.35em;
+        margin: 0;
+      }
+      .value {
+        margin: 0.1rem 0 0.35rem;
+        font-size: 1.5rem;
+        line-height: 1.2;
+        color: var(--ink);
+      }
+      .sum {
+        font-size: var(--small);
+        color: var(--ink-2);
+      }
+      bdi {
+        font-family: var(--mono);
+        color: var(--ink);
+        background: var(--sunk);
+        border-radius: 3px;
+        padding: 0 0.3em;
+        overflow-wrap: anywhere;
+      }
+      ol {
+        list-style: none;
+        margin: 0.25rem 0 0;
+        padding: 0;
+        display: grid;
+        grid-template-columns: max-content minmax(0, 7rem) minmax(2rem, 1fr) max-content;
+        gap: 0.2rem 0.5rem;
+        align-items: center;
+      }
+      li {
+        display: contents;
+      }
+      li bdi {
+        overflow: hidden;
+        text-overflow: ellipsis;
+        white-space: nowrap;
+        justify-self: start;
+        max-width: 100%;
+      }
+      .bar {
+        height: 6px;
+        border-radius: 3px;
+        background: var(--sunk);
+      }
+      .bar::before {
+        content: '';
+        display: block;
+        height: 100%;
+        width: var(--p);
+        min-width: 1px;
+        border-radius: 3px;
+        background: var(--data);
+      }
+      p {
+        margin: 0;
+      }
+    `,
+  ];
+
+  override render(): TemplateResult | typeof nothing {
+    const { pattern, cell } = this;
+    if (!pattern) return nothing;
+    if (!cell || cell.query >= pattern.size) return this.#rest(pattern);
+    const value = weightAt(pattern, cell.query, cell.key);
+    return html`<p class="pair">
+        query ${cell.query} ${this.#token(cell.query)} <span aria-hidden="true">→</span
+        ><span class="sr-only">to</span> key ${cell.key} ${this.#token(cell.key)}
+      </p>
+      <p class="value">
+        ${weight(value)} <span class="sum">of a row sum of ${rowSum(pattern, cell.query).toFixed(6)}</span>
+      </p>
+      <p>Where query ${cell.query} looks most:</p>
+      <ol>
+        ${topKeys(pattern, cell.query, KEYS_SHOWN).map(
+          ({ key, weight: share }) =>
+            html`<li>
+              <span>${key}</span>${this.#token(key)}<span class="bar" .style=${`--p:${share * 100}%`}></span
+              ><span>${weight(share)}</span>
+            </li>`,
+        )}
+      </ol>`;
+  }
+
+  #rest(pattern: Pattern): TemplateResult {
+    const sums = Array.from({ length: pattern.size }, (_, query) => rowSum(pattern, query));
+    const range = `${Math.min(...sums).toFixed(6)} to ${Math.max(...sums).toFixed(6)}`;
+    return html`<p>
+      Each row is a token that looks back (the query), each column a token it can look at (the key). Point at a cell for
+      its exact weight, click to keep it. The rows here sum to ${range}.
+    </p>`;
+  }
+
+  #token(position: number): TemplateResult {
+    const token = this.tokens[position];
+    return html`<bdi>${token ? tokenText(token) : position}</bdi>`;
+  }
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'gb-attention-reading': AttentionReading;
+  }
+}

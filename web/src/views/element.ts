@@ -1,0 +1,122 @@
+import { css } from 'lit';
+
+/** Dispatches a typed event that crosses shadow roots. */
+export function emit<T>(target: EventTarget, name: string, detail: T): void {
+  target.dispatchEvent(new CustomEvent<T>(name, { detail, bubbles: true, composed: true }));
+}
+
+/** What every component shares: box model, numerals, focus ring, and text for screen readers only. */
+export const shared = css`
+  :host {
+    display: block;
+    font-variant-numeric: tabular-nums;
+  }
+  :host([hidden]) {
+    display: none;
+  }
+  *,
+  *::before,
+  *::after {
+    box-sizing: border-box;
+  }
+  :focus-visible {
+    outline: 2px solid var(--focus);
+    outline-offset: 2px;
+    border-radius: 3px;
+  }
+  .sr-only {
+    position: absolute;
+    width: 1px;
+    height: 1px;
+    margin: -1px;
+    overflow: hidden;
+    clip-path: inset(50%);
+    white-space: nowrap;
+  }
+  @media (prefers-reduced-motion: reduce) {
+    *,
+    *::before,
+    *::after {
+      animation: none !important;
+      transition: none !important;
+    }
+  }
+`;
+
+/** Buttons and fields, for components that have some. */
+export const controls = css`
+  button,
+  input,
+  select,
+  textarea {
+    font: inherit;
+    color: inherit;
+  }
+  button,
+  .button {
+    display: inline-flex;
+    align-items: center;
+    justify-content: center;
+    gap: 0.4em;
+    min-height: 32px;
+    padding: 0.3em 0.85em;
+    border: 1px solid var(--edge);
+    border-radius: 6px;
+    background: var(--surface);
+    font-weight: 500;
+    cursor: pointer;
+  }
+  button:hover:not(:disabled) {
+    background: var(--sunk);
+  }
+  button:disabled {
+    color: var(--ink-3);
+    border-color: var(--rule);
+    cursor: default;
+  }
+  button.primary {
+    border-color: var(--accent);
+    background: var(--accent);
+    color: var(--on-accent);
+  }
+  button.primary:hover:not(:disabled) {
+    background: var(--accent-strong);
+  }
+  button.primary:disabled {
+    border-color: var(--rule);
+    background: var(--sunk);
+    color: var(--ink-3);
+  }
+  button.quiet {
+    border-color: transparent;
+    background: none;
+    color: var(--ink-2);
+  }
+  button.quiet:hover:not(:disabled) {
+    background: var(--sunk);
+    color: var(--ink);
+  }
+  button[aria-pressed='true'] {
+    border-color: var(--accent);
+    background: var(--accent-soft);
+    color: var(--ink);
+  }
+  input:not([type='checkbox'], [type='range'], [type='file']),
+  select,
+  textarea {
+    min-height: 32px;
+    padding: 0.3em 0.6em;
+    border: 1px solid var(--edge);
+    border-radius: 6px;
+    background: var(--surface);
+  }
+  textarea::placeholder,
+  input::placeholder {
+    color: var(--ink-3);
+    opacity: 1;
+  }
+  input[type='checkbox'],
+  input[type='range'] {
+    accent-color: var(--accent);
+  }
+`;

@@ -1,0 +1,85 @@
+import { css, html, LitElement, type PropertyValues, type TemplateResult } from 'lit';
+import { customElement, property, query } from 'lit/decorators.js';
+import { shared } from './element.js';
+import { sizeCanvas } from './heat-canvas.js';
+import { place, rampFor, type Scale } from './ramp.js';
+
+const TICKS: Readonly<Record<Scale, readonly number[]>> = {
+  linear: [0, 0.25, 0.5, 0.75, 1],
+  sqrt: [0, 0.05, 0.25, 0.5, 1],
+};
+
+/** The colours of attention weights with their range. */
+@customElement('gb-ramp-legend')
+export class RampLegend extends LitElement {
+  @property({ type: Boolean }) dark = false;
+  @property() scale: Scale = 'sqrt';
+  @property() caption = 'attention weight';
+  @query('canvas') private readonly canvas!: HTMLCanvasElement;
+
+  static override readonly styles = [
+    shared,
+    css`
+      :host {
+        width: 100%;
+        max-width: 260px;
+        font-size: var(--small);
+        color: var(--ink-2);
+      }
+      figure {
+        margin: 0;
+      }
+      canvas {
+        display: block;
+        width: 100%;
+        height: 8px;
+        border-radius: 2px;
+        box-shadow: 0 0 0 1px var(--rule);
+      }
+      .ticks {
+        position: relative;
+        height: 1.35em;
+      }
+      .ticks span {
+        position: absolute;
+        left: var(--at);
+        transform: translateX(-50%);
+      }
+      .ticks span:first-child {
+        transform: none;
+      }
+      .ticks span:last-child {
+        transform: translateX(-100%);
+      }
+    `,
+  ];
+
+  override render(): TemplateResult {
+    const scale = this.scale === 'sqrt' ? ', square-root scale' : '';
+    return html`<figure>
+      <canvas aria-hidden="true"></canvas>
+      <div class="ticks" aria-hidden="true">
+        ${TICKS[this.scale].map((tick) => html`<span .style=${`--at:${place(tick, this.scale) * 100}%`}>${tick}</span>`)}
+      </div>
+      <figcaption>${this.caption}, 0 to 1${scale}</figcaption>
+    </figure>`;
+  }
+
+  protected override updated(_changed: PropertyValues<this>): void {
+    const width = 256;
+    const context = sizeCanvas(this.canvas, width, 1);
+    this.canvas.removeAttribute('style');
+    if (!context) return;
+    const ramp = rampFor(this.dark);
+    for (let x = 0; x < this.canvas.width; x++) {
+      context.fillStyle = ramp.css(x / (this.canvas.width - 1));
+      context.fillRect(x, 0, 1, this.canvas.height);
+    }
+  }
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'gb-ramp-legend': RampLegend;
+  }
+}
