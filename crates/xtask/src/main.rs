@@ -65,7 +65,7 @@ fn execute(command: Command) -> Result<bool> {
         Command::Protocol => protocol::write(&project)?,
         Command::Tidy => {
             let mut findings = tidy::check(&project)?;
-            findings.extend(protocol::check(&project)?);
+            findings.extend(protocol::check(&project).unwrap_or_else(|error| vec![format!("{error:#}")]));
             findings.iter().for_each(|finding| println!("{finding}"));
             println!("tidy: {} findings", findings.len());
             return Ok(findings.is_empty());
