@@ -3,13 +3,13 @@
 //! The `tokenizers` crate decodes whole lists of strings, and replaces what is not UTF-8. Here the
 //! same steps give every token its bytes once, so that a token can be shown by itself.
 
+use glassbox_formats::gguf::byte_token;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::alphabet;
 use crate::checked::CheckedRegex;
 use crate::error::{TextError, shorten};
-use crate::sentencepiece::byte_value;
 use crate::stream::Trim;
 
 /// A pattern as tokenizer.json writes it.
@@ -148,7 +148,7 @@ impl Decoder {
             match step {
                 Step::ByteLevel => return Ok(alphabet::decode(&text).unwrap_or_else(|| text.into_bytes())),
                 Step::ByteFallback => {
-                    if let Some(byte) = byte_value(&text) {
+                    if let Some(byte) = byte_token(&text) {
                         return Ok(vec![byte]);
                     }
                 }

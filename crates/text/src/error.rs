@@ -7,7 +7,7 @@ use crate::limits::{MAX_TEXT_BYTES, MAX_TOKENIZER_JSON_BYTES, MAX_TOKENS};
 #[non_exhaustive]
 pub enum TextError {
     /// The file is not JSON of the expected shape.
-    #[error("the tokenizer.json cannot be read: {reason}")]
+    #[error("the tokenizer's JSON cannot be read: {reason}")]
     Json {
         /// What the parser says, with line and column.
         reason: String,
@@ -135,6 +135,11 @@ impl TextError {
 
     pub(crate) fn invalid(reason: impl Into<String>) -> Self {
         Self::Invalid { reason: shorten(&reason.into()) }
+    }
+
+    /// For text that is not the JSON it should be.
+    pub(crate) fn json(error: serde_json::Error) -> Self {
+        Self::Json { reason: shorten(&error.to_string()) }
     }
 
     /// From an error of the `tokenizers` crate; our own errors come back as they were.

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use ahash::AHashMap;
-use glassbox_formats::gguf::{TokenType, Vocabulary};
+use glassbox_formats::gguf::{TokenType, Vocabulary, byte_token};
 use tokenizers::models::wordlevel::WordLevelBuilder;
 use tokenizers::{AddedToken, OffsetReferential, OffsetType};
 
@@ -57,7 +57,7 @@ pub(crate) fn load(vocabulary: &Vocabulary) -> Result<Parts, TextError> {
         let kind = token_type(vocabulary, id);
         match kind {
             TokenType::Byte => {
-                let byte = byte_value(token).ok_or_else(|| {
+                let byte = byte_token(token).ok_or_else(|| {
                     TextError::invalid(format!("token {id} is a byte, but not written <0xHH>"))
                 })?;
                 bytes[usize::from(byte)] = Some(id);
@@ -101,13 +101,6 @@ pub(crate) fn load(vocabulary: &Vocabulary) -> Result<Parts, TextError> {
     };
     let trim = Trim { start: usize::from(add_space_prefix), ..Trim::NONE };
     Ok(Parts { encoder: Encoder::SentencePiece(model), pieces, trim, before, after, bos, eos })
-}
-
-/// The byte that a token `<0xHH>` stands for.
-pub(crate) fn byte_value(token: &str) -> Option<u8> {
-    let digits = token.strip_prefix("<0x")?.strip_suffix('>')?;
-    let is_hex = digits.len() == 2 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    is_hex.then(|| u8::from_str_radix(digits, 16).ok()).flatten()
 }
 
 impl SentencePiece {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use glassbox_formats::TokenizerFiles;
 use glassbox_formats::gguf::Vocabulary;
 
 use crate::error::TextError;
@@ -88,7 +89,22 @@ impl Tokenizer {
     /// # Errors
     /// Anything wrong with either file, see [`TextError`].
     pub fn from_hub(tokenizer: &[u8], config: Option<&[u8]>) -> Result<Self, TextError> {
-        hub::load(tokenizer, config)?.check()
+        let config = config.map(serde_json::from_slice).transpose().map_err(TextError::json)?;
+        hub::load(tokenizer, config.as_ref())?.check()
+    }
+
+    /// Takes what a checkpoint has: a tokenizer.json first, else a vocabulary, else nothing.
+    ///
+    /// # Errors
+    /// Those of [`from_hub`](Self::from_hub) and [`from_gguf`](Self::from_gguf).
+    pub fn from_files(files: &TokenizerFiles) -> Result<Option<Self>, TextError> {
+        match files {
+            TokenizerFiles { json: Some(json), config, .. } => {
+                hub::load(json, config.as_ref())?.check().map(Some)
+            }
+            TokenizerFiles { vocabulary: Some(vocabulary), .. } => Self::from_gguf(vocabulary).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// Takes the vocabulary of a GGUF file: kinds `gpt2` (byte-level BPE) and `llama` (SentencePiece).

@@ -52,7 +52,7 @@ pub(super) fn normalizer(value: Value) -> Result<CheckedNormalizer, TextError> {
                 map.ok_or_else(|| TextError::invalid("its precompiled character map is missing"))?,
             )?;
             // The crate reads this map from text only.
-            let normalizer = serde_json::from_str(&value.to_string()).map_err(super::json)?;
+            let normalizer = serde_json::from_str(&value.to_string()).map_err(TextError::json)?;
             Ok(CheckedNormalizer::Plain(Box::new(normalizer)))
         }
         _ => Ok(CheckedNormalizer::Plain(parse(value)?)),

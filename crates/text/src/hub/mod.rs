@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokenizers::{AddedToken, Model as _};
 
 use crate::decoder::Decoder;
-use crate::error::{TextError, shorten};
+use crate::error::TextError;
 use crate::limits::{MAX_TOKENIZER_JSON_BYTES, MAX_TOKENS};
 use crate::pieces::PieceTable;
 use crate::pipeline::{AddedTokens, Pipeline};
@@ -37,14 +37,12 @@ struct File {
 }
 
 /// Reads a tokenizer.json and the tokenizer_config.json beside it, if there is one.
-pub(crate) fn load(tokenizer: &[u8], config: Option<&[u8]>) -> Result<Parts, TextError> {
-    for bytes in [Some(tokenizer), config].into_iter().flatten() {
-        if bytes.len() > MAX_TOKENIZER_JSON_BYTES {
-            let (size, limit) = (bytes.len(), MAX_TOKENIZER_JSON_BYTES);
-            return Err(TextError::TooLarge { what: "the tokenizer file", size, limit });
-        }
+pub(crate) fn load(tokenizer: &[u8], config: Option<&Value>) -> Result<Parts, TextError> {
+    if tokenizer.len() > MAX_TOKENIZER_JSON_BYTES {
+        let (size, limit) = (tokenizer.len(), MAX_TOKENIZER_JSON_BYTES);
+        return Err(TextError::TooLarge { what: "the tokenizer.json", size, limit });
     }
-    let file: File = serde_json::from_slice(tokenizer).map_err(json)?;
+    let file: File = serde_json::from_slice(tokenizer).map_err(TextError::json)?;
     if file.added_tokens.len() > MAX_TOKENS {
         let (size, limit) = (file.added_tokens.len(), MAX_TOKENS);
         return Err(TextError::TooLarge { what: "the list of added tokens", size, limit });
@@ -74,17 +72,13 @@ pub(crate) fn load(tokenizer: &[u8], config: Option<&[u8]>) -> Result<Parts, Tex
 
     let template::Template { before, after } =
         file.post_processor.map_or(Ok(Default::default()), template::read)?;
-    let config = config.map(config::read).transpose()?.unwrap_or_default();
-    let named =
-        |name: Option<String>| name.and_then(|name| added.id(&name).or_else(|| model.token_to_id(&name)));
-    let bos = named(config.bos).or_else(|| before.first().copied());
-    let eos = named(config.eos).or_else(|| after.last().copied()).or_else(|| config::usual_eos(&added));
+    let named = |key| {
+        let name = config.and_then(|config| config::token_name(config, key))?;
+        added.id(name).or_else(|| model.token_to_id(name))
+    };
+    let bos = named("bos_token").or_else(|| before.first().copied());
+    let eos = named("eos_token").or_else(|| after.last().copied()).or_else(|| config::usual_eos(&added));
     let trim = decoder.trim;
     let pipeline = Pipeline { added, normalizer, pre_tokenizer, model, byte_exact: false };
     Ok(Parts { encoder: Encoder::Pipeline(pipeline), pieces, trim, before, after, bos, eos })
-}
-
-/// The error for text that is not the JSON it should be.
-fn json(error: serde_json::Error) -> TextError {
-    TextError::Json { reason: shorten(&error.to_string()) }
 }
