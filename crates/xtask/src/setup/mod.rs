@@ -94,6 +94,8 @@ pub fn npm(folder: &Path) -> Result<()> {
     }
     say(&name, "installing as package-lock.json says");
     Cmd::npm().args("ci --ignore-scripts --no-audit --no-fund").within(folder).run()?;
+    // npm makes no folder for a package that depends on nothing.
+    fs::create_dir_all(folder.join("node_modules"))?;
     fs::write(&stamp, lock).with_context(|| format!("{} cannot be written", stamp.display()))
 }
 

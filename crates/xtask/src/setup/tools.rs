@@ -12,6 +12,7 @@ use crate::project::Project;
 
 /// The version of Trunk that `Trunk.toml` asks for too.
 const TRUNK_VERSION: &str = "0.21.14";
+const CARGO_DENY_VERSION: &str = "0.20.2";
 
 /// A program at one exact version.
 #[derive(Debug)]
@@ -56,10 +57,19 @@ pub fn wasm_bindgen(project: &Project) -> Result<Tool> {
     .find_or_install(project)
 }
 
-/// cargo-deny, if it is there. Set-up does not install it: that takes longer than all it checks is worth in a build.
-pub fn cargo_deny(project: &Project) -> Option<PathBuf> {
-    let own = project.tools().join("bin/cargo-deny");
-    Some(own).filter(|path| path.is_file()).or_else(|| on_path("cargo-deny"))
+/// cargo-deny, which checks licences and sources.
+///
+/// # Errors
+/// When it is not there and cargo cannot install it.
+pub fn cargo_deny(project: &Project) -> Result<Tool> {
+    let programs = &["cargo-deny"];
+    Wanted {
+        package: "cargo-deny",
+        programs,
+        version: CARGO_DENY_VERSION,
+        why: "checks licences and sources",
+    }
+    .find_or_install(project)
 }
 
 /// PATH with the tools that set-up installed, and the programs of `web/`'s packages, before everything else.

@@ -31,8 +31,6 @@ pub enum Task {
     Run(Cmd),
     /// A check within this program; it returns what it found to be wrong.
     Check(fn(&Project) -> Result<Vec<String>>),
-    /// Nothing could be run, for this reason, and that is no failure.
-    Skip(String),
 }
 
 /// How a step ended.
@@ -50,7 +48,6 @@ pub struct Outcome {
 enum Went {
     Well,
     Badly,
-    Skipped,
 }
 
 impl Session {
@@ -106,11 +103,6 @@ impl Session {
             let ended = match task {
                 Task::Run(command) => run_command(&command, log, left)?,
                 Task::Check(check) => report(check(&self.project), log)?,
-                Task::Skip(reason) => {
-                    println!("  skipped: {reason}");
-                    writeln!(log, "skipped: {reason}")?;
-                    return Ok(Went::Skipped);
-                }
             };
             if ended == Went::Badly {
                 went = Went::Badly;
@@ -159,7 +151,6 @@ fn judge(printer: Printer, went: Went, output: &str) -> Counts {
     let mut counts = printer.count(output);
     let ran_none = printer != Printer::Check && counts.passed + counts.failed == 0;
     match went {
-        Went::Skipped => counts.skipped += 1,
         Went::Badly if counts.failed == 0 => counts.failed = 1,
         Went::Well if printer == Printer::Check => counts.passed = 1,
         Went::Well if ran_none => counts.failed = 1,
@@ -209,7 +200,6 @@ mod tests {
     fn checks_count_as_one() {
         assert_eq!(judged(Printer::Check, Went::Well, PASSED), (1, 0, 0));
         assert_eq!(judged(Printer::Check, Went::Badly, PASSED), (0, 1, 0));
-        assert_eq!(judged(Printer::Check, Went::Skipped, ""), (0, 0, 1));
     }
 
     #[test]

@@ -55,7 +55,6 @@ pub const STEPS: [Step; 14] = [
         tasks: |_| Ok(vec![Task::Check(tidy::check)]),
         ..CHECK
     },
-    Step { name: "deny", about: "licences and sources of the dependencies", tasks: deny, ..CHECK },
     Step { name: "web-types", about: "the TypeScript is sound", tasks: |s| web(s, "run check"), ..CHECK },
     Step { name: "web-lint", about: "the TypeScript is clean", tasks: |s| web(s, "run lint"), ..CHECK },
     Step {
@@ -87,6 +86,7 @@ pub const STEPS: [Step; 14] = [
         tasks: doc,
         ..CHECK
     },
+    Step { name: "deny", about: "licences and sources of the dependencies", tasks: deny, ..CHECK },
     Step {
         name: "clippy-wasm",
         about: "the browser's Rust code is clean and never blocks",
@@ -176,6 +176,13 @@ fn doc(session: &Session) -> Result<Vec<Task>> {
     Ok(vec![Task::Run(command.env("RUSTDOCFLAGS", "-D warnings"))])
 }
 
+/// Without the advisories, whose database is on the network.
+fn deny(session: &Session) -> Result<Vec<Task>> {
+    let program = setup::cargo_deny(&session.project)?.path;
+    let command = Cmd::new(program).args("check bans licenses sources").within(&session.project.root);
+    Ok(vec![Task::Run(command)])
+}
+
 fn clippy_wasm(session: &Session) -> Result<Vec<Task>> {
     setup::rust_components()?;
     setup::wasm_target()?;
@@ -236,14 +243,4 @@ fn e2e(session: &Session) -> Result<Vec<Task>> {
         .within(&folder);
     tasks.push(Task::Run(command));
     Ok(tasks)
-}
-
-/// Without the advisories, whose database is on the network.
-fn deny(session: &Session) -> Result<Vec<Task>> {
-    let Some(program) = setup::cargo_deny(&session.project) else {
-        let hint = "cargo-deny is not installed; `cargo install --locked cargo-deny` adds it";
-        return Ok(vec![Task::Skip(hint.into())]);
-    };
-    let command = Cmd::new(program).args("check bans licenses sources").within(&session.project.root);
-    Ok(vec![Task::Run(command)])
 }
