@@ -37,6 +37,8 @@ pub enum Content {
     Hdf5,
     /// JSON: a configuration, or a server's error message.
     Json,
+    /// Other text, as a server's one-line error message.
+    Text,
     /// Only zero bytes, as a download that was reserved and not written.
     Zeros,
     /// None of these.
@@ -68,6 +70,7 @@ impl Content {
             Self::LegacyGgml => "legacy_ggml",
             Self::Hdf5 => "hdf5_file",
             Self::Json => "json_file",
+            Self::Text => "text_file",
             Self::Zeros => "zero_bytes",
             Self::Unknown => "unknown_format",
         }
@@ -94,7 +97,10 @@ impl Content {
                 "Convert the original model again with a current llama.cpp to get a GGUF file."
             }
             Self::Hdf5 => "Use the model's .safetensors or .gguf file.",
-            Self::Json => "Open the folder that also holds the weights (.safetensors), or a .gguf file.",
+            Self::Json | Self::Text => {
+                "Look into it with an editor: it may be a server's error message saved under the model's name. \
+                 Then download the model again."
+            }
             Self::Unknown => "Glassbox opens .safetensors (with config.json) and .gguf files.",
         }
     }
@@ -118,6 +124,7 @@ impl fmt::Display for Content {
             Self::LegacyGgml => "a GGML file from before GGUF",
             Self::Hdf5 => "an HDF5 file",
             Self::Json => "a JSON file",
+            Self::Text => "a text file",
             Self::Zeros => "a file of zero bytes",
             Self::Unknown => "neither safetensors nor GGUF",
         })
@@ -171,7 +178,13 @@ fn text(head: &[u8]) -> Option<Content> {
     if page.iter().any(|start| lower.starts_with(start)) {
         return Some(Content::Html);
     }
-    matches!(head.first(), Some(b'{' | b'[')).then_some(Content::Json)
+    if matches!(head.first(), Some(b'{' | b'[')) {
+        return Some(Content::Json);
+    }
+    let printable = |b: &u8| !b.is_ascii_control() || b.is_ascii_whitespace();
+    // A character may be cut at the end of what was read.
+    let utf8 = std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
+    (head.len() >= 8 && utf8 && head.iter().all(printable)).then_some(Content::Text)
 }
 
 fn lfs_size(pointer: &[u8]) -> Option<u64> {

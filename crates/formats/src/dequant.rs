@@ -32,15 +32,15 @@ fn each<const N: usize>(bytes: &[u8], out: &mut [f32], convert: impl Fn([u8; N])
 /// Half to single precision, exactly, without branches so that the loop vectorises.
 ///
 /// The half's bits, shifted into a single's fields, are 2^112 too small, for normal and subnormal
-/// numbers alike; only infinities and NaN need their exponent set. NaN payloads are kept, and the
-/// quiet bit is set as the hardware conversion does.
+/// numbers alike; only infinities and NaN need their exponent set. NaN payloads are kept.
 pub fn f16_to_f32(half: u16) -> f32 {
     const SCALE: f32 = f32::from_bits((127 + 112) << 23);
-    let magnitude = u32::from(half & 0x7fff);
+    const INFINITY: u32 = 0x7c00;
     let sign = u32::from(half & 0x8000) << 16;
+    let magnitude = u32::from(half & 0x7fff);
     let finite = (f32::from_bits(magnitude << 13) * SCALE).to_bits();
-    let special = 0x7f80_0000 | (magnitude << 13) | if magnitude > 0x7c00 { 0x0040_0000 } else { 0 };
-    f32::from_bits(sign | if magnitude >= 0x7c00 { special } else { finite })
+    let special = 0x7f80_0000 | (magnitude << 13);
+    f32::from_bits(sign | if magnitude >= INFINITY { special } else { finite })
 }
 
 fn q8_0(bytes: &[u8], out: &mut [f32]) {

@@ -88,6 +88,9 @@ pub enum FormatError {
     /// The index promises a tensor that its shard does not hold.
     #[error("{index} says that tensor {tensor} is in {file}, but it is not")]
     IndexTensorMissing { index: String, tensor: String, file: String },
+    /// The index names a file outside the model's folder.
+    #[error("{index} names the shard {shard:?}; only files in the same folder are allowed")]
+    IndexPath { index: String, shard: String },
     /// The GGUF file was written for big-endian machines.
     #[error("{file} is a big-endian GGUF file")]
     GgufBigEndian { file: String },
@@ -155,6 +158,7 @@ impl FormatError {
             Self::MissingConfig { .. } => "missing_config",
             Self::MissingShard { .. } => "missing_shard",
             Self::IndexTensorMissing { .. } => "index_tensor_missing",
+            Self::IndexPath { .. } => "index_path",
             Self::GgufBigEndian { .. } => "gguf_big_endian",
             Self::GgufVersion { .. } => "gguf_version",
             Self::GgufSplit { .. } => "gguf_split",
@@ -192,8 +196,11 @@ impl FormatError {
             | Self::GgufOffset { .. } => {
                 "The file is damaged or was written by a faulty tool. Download it again from its source."
             }
-            Self::FileTooLarge { .. } | Self::HeaderTooLarge { .. } | Self::GgufLimit { .. } => {
-                "The file is damaged, or made to exhaust memory. Download it again from a source you trust."
+            Self::FileTooLarge { .. }
+            | Self::HeaderTooLarge { .. }
+            | Self::GgufLimit { .. }
+            | Self::IndexPath { .. } => {
+                "The file is damaged, or made to do harm. Download it again from a source you trust."
             }
             Self::InvalidJson { .. } => {
                 "The file is damaged or was edited. Download it again from the model's page."

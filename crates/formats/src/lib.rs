@@ -30,6 +30,7 @@ mod error;
 pub mod gguf;
 pub mod safetensors;
 mod select;
+mod shards;
 mod source;
 
 pub use card::Card;

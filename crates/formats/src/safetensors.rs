@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::dtype::{UnsupportedTensor, element_count};
-use crate::source::read_exact;
+use crate::source::{base_name, read_exact};
 use crate::{ByteSource, DType, FormatError, TensorInfo};
 
 /// Largest JSON header read, in bytes. The format allows 100 MB; real headers take about 100 bytes
@@ -275,7 +275,7 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for Pairs<V> {
 /// `model.safetensors.index.json`: which shard holds which tensor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShardIndex {
-    /// Tensor name and shard file name, in the file's order.
+    /// Tensor name and shard file name (without folders), in the file's order.
     pub weight_map: Vec<(String, String)>,
 }
 
@@ -286,7 +286,8 @@ impl ShardIndex {
     /// every shard is checked against its own header.
     ///
     /// # Errors
-    /// [`FormatError::InvalidJson`] or [`FormatError::DuplicateName`].
+    /// [`FormatError::InvalidJson`], [`FormatError::DuplicateName`], or [`FormatError::IndexPath`]
+    /// where a shard's name leads to another folder.
     pub fn parse(name: &str, bytes: &[u8]) -> Result<Self, FormatError> {
         #[derive(Deserialize)]
         struct Index {
@@ -298,10 +299,20 @@ impl ShardIndex {
             .map_err(|e| FormatError::InvalidJson { file: name.to_owned(), message: e.to_string() })?;
         let weight_map = index.weight_map.0;
         unique(name, weight_map.iter().map(|(tensor, _)| tensor))?;
+        if let Some((_, shard)) =
+            weight_map.iter().find(|(_, shard)| base_name(shard) != shard || shard == "..")
+        {
+            return Err(FormatError::IndexPath { index: name.to_owned(), shard: shard.clone() });
+        }
         if weight_map.is_empty() {
             let message = "weight_map names no tensor".to_owned();
             return Err(FormatError::InvalidJson { file: name.to_owned(), message });
         }
         Ok(Self { weight_map })
+    }
+
+    /// The shards' file names, each once, sorted.
+    pub fn shards(&self) -> BTreeSet<&str> {
+        self.weight_map.iter().map(|(_, shard)| shard.as_str()).collect()
     }
 }

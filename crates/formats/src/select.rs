@@ -116,8 +116,8 @@ async fn by_content(files: &FileSet) -> Result<Weights, FormatError> {
         let content = sniff(file).await?;
         match content {
             Content::Safetensors | Content::Gguf => models.push(i),
-            Content::Json | Content::Unknown => {}
-            _ if culprit.is_some() => {}
+            Content::Json | Content::Text | Content::Unknown => {}
+            _ if culprit.is_some() || is_companion(file.name()) => {}
             _ => culprit = Some((file.name(), content)),
         }
     }
@@ -131,6 +131,12 @@ async fn by_content(files: &FileSet) -> Result<Weights, FormatError> {
             names: list(files.iter().map(|(_, file)| file.name())),
         }),
     }
+}
+
+/// Files that come with weights and are never mistaken for them.
+fn is_companion(name: &str) -> bool {
+    let companions = ["md", "txt", "json", "jinja", "py", "gitattributes", "gitignore"];
+    base_name(name).rsplit_once('.').is_some_and(|(_, extension)| companions.contains(&extension))
 }
 
 /// What the file holds, from its first bytes.
