@@ -1,0 +1,133 @@
+import { css } from 'lit';
+
+/** Layout of the page. Left to right is input to output; narrow windows stack it in the same order. */
+export const appStyles = css`
+  :host {
+    display: grid;
+    grid-template-rows: auto auto 1fr auto;
+    min-height: 100dvh;
+  }
+  header {
+    display: flex;
+    flex-wrap: wrap;
+    align-items: center;
+    gap: 0.4rem 1.5rem;
+    padding: 0.7rem var(--page);
+    border-bottom: 1px solid var(--rule);
+    background: var(--surface);
+  }
+  .mark {
+    display: flex;
+    align-items: center;
+    gap: 0.55rem;
+    font-weight: 650;
+    letter-spacing: -0.015em;
+    font-size: 1.0625rem;
+  }
+  .mark svg {
+    width: 22px;
+    height: 22px;
+    fill: none;
+    stroke: var(--accent);
+    stroke-width: 2;
+  }
+  .identity {
+    display: flex;
+    flex-wrap: wrap;
+    align-items: baseline;
+    gap: 0 0.8rem;
+    min-width: 0;
+    margin: 0;
+  }
+  .identity strong {
+    font-weight: 600;
+    overflow-wrap: anywhere;
+  }
+  .identity span {
+    font-size: var(--small);
+    color: var(--ink-2);
+  }
+  .tools {
+    display: flex;
+    gap: 0.4rem;
+    margin-inline-start: auto;
+  }
+  .messages {
+    padding: 0 var(--page);
+  }
+  .messages > * {
+    margin-block: 0.75rem;
+  }
+  gb-notices:has(+ *) {
+    margin-block-end: 0;
+  }
+  main {
+    min-width: 0;
+    padding: 1.1rem var(--page) 2.5rem;
+  }
+  .bench {
+    display: grid;
+    grid-template-columns: minmax(250px, 19fr) minmax(0, 25fr) minmax(0, 31fr) minmax(290px, 21fr);
+    gap: 1.75rem;
+    align-items: start;
+    max-width: 1920px;
+    margin: 0 auto;
+  }
+  @media (max-width: 1180px) {
+    .bench {
+      grid-template-columns: minmax(0, 1fr) minmax(0, 1fr);
+    }
+  }
+  @media (max-width: 720px) {
+    .bench {
+      grid-template-columns: minmax(0, 1fr);
+      gap: 2rem;
+    }
+  }
+  footer {
+    position: sticky;
+    bottom: 0;
+    padding: 0.45rem var(--page);
+    border-top: 1px solid var(--rule);
+    background: var(--surface);
+  }
+  @media (max-width: 720px) {
+    footer {
+      position: static;
+    }
+  }
+  dialog {
+    width: min(36rem, calc(100vw - 2rem));
+    padding: 1.4rem;
+    border: 1px solid var(--rule);
+    border-radius: 14px;
+    background: var(--paper);
+    color: var(--ink);
+    box-shadow: 0 24px 80px rgb(0 0 0 / 0.25);
+  }
+  dialog::backdrop {
+    background: rgb(10 14 22 / 0.45);
+  }
+  dialog h2 {
+    margin: 0 0 1rem;
+    font-size: 1.125rem;
+  }
+  dialog form {
+    display: flex;
+    justify-content: end;
+    margin-top: 0.9rem;
+  }
+  .drop {
+    position: fixed;
+    inset: 0;
+    z-index: 10;
+    display: grid;
+    place-content: center;
+    background: color-mix(in oklab, var(--paper) 82%, transparent);
+    outline: 3px dashed var(--accent);
+    outline-offset: -14px;
+    pointer-events: none;
+    font-size: 1.5rem;
+    font-weight: 600;
+  }
+`;

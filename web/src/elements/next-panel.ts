@@ -1,0 +1,74 @@
+import { css, html, LitElement, type TemplateResult } from 'lit';
+import { customElement, property } from 'lit/decorators.js';
+import type { Candidate } from '../client/index.js';
+import '../views/candidate-table.js';
+import { shared } from '../views/element.js';
+import { tokenText } from '../views/label.js';
+import type { Generation } from './generation.js';
+import type { Inspection } from './inspection.js';
+import { panel } from './panel.js';
+import { Watch } from './store.js';
+
+const SHOWN = 20;
+
+/** What comes next: after the prompt, or at the generated token that is pointed at. */
+@customElement('gb-next-panel')
+export class NextPanel extends LitElement {
+  @property({ attribute: false }) inspection!: Inspection;
+  @property({ attribute: false }) generation!: Generation;
+  protected readonly watch = new Watch(this, () => [this.inspection, this.generation]);
+
+  static override readonly styles = [
+    shared,
+    panel,
+    css`
+      bdi {
+        font-family: var(--mono);
+        color: var(--ink);
+      }
+    `,
+  ];
+
+  override render(): TemplateResult {
+    const { shown, steps } = this.generation;
+    const step = shown === null ? undefined : steps[shown];
+    return html`<section aria-labelledby="title">
+      <h2 id="title">Next token ${step ? html`<small>generated token ${step.index + 1}</small>` : ''}</h2>
+      ${step
+        ? html`<p class="note">
+              Drawn: <bdi>${tokenText(step.token)}</bdi>. Raw is the model’s own probability; sampled is what it was drawn
+              from, after the sampler’s stages.
+            </p>
+            <gb-candidate-table
+              caption=""
+              .candidates=${step.top.raw.slice(0, SHOWN)}
+              .sampled=${step.top.final}
+              .drawn=${step.id}
+            ></gb-candidate-table>`
+        : this.#afterPrompt()}
+    </section>`;
+  }
+
+  #afterPrompt(): TemplateResult {
+    const { picture } = this.inspection;
+    if (!picture) return html`<p class="note">The most probable next tokens appear here.</p>`;
+    const covered = picture.next.slice(0, SHOWN);
+    return html`<p class="note">Raw probabilities, before any sampling. Click one to append it to the prompt.</p>
+      <gb-candidate-table
+        action="Append"
+        .candidates=${covered}
+        @gb-candidate=${this.#onCandidate}
+      ></gb-candidate-table>`;
+  }
+
+  readonly #onCandidate = (event: CustomEvent<Candidate>): void => {
+    this.generation.discard();
+    this.inspection.append([event.detail.token]);
+  };
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'gb-next-panel': NextPanel;
+  }
+}

@@ -1,0 +1,82 @@
+import { css, html, LitElement, type TemplateResult } from 'lit';
+import { customElement, property } from 'lit/decorators.js';
+import { controls, emit, shared } from '../views/element.js';
+import type { Notice } from './session.js';
+
+/**
+ * What went wrong and what to do about it.
+ *
+ * @fires gb-dismiss - `number`: id of the notice the reader has read
+ */
+@customElement('gb-notices')
+export class Notices extends LitElement {
+  @property({ attribute: false }) notices: readonly Notice[] = [];
+
+  static override readonly styles = [
+    shared,
+    controls,
+    css`
+      ul {
+        display: grid;
+        gap: 0.5rem;
+        margin: 0;
+        padding: 0;
+        list-style: none;
+      }
+      li {
+        display: grid;
+        grid-template-columns: 1fr max-content;
+        gap: 0.25rem 1rem;
+        align-items: start;
+        padding: 0.6rem 0.6rem 0.6rem 1rem;
+        border-radius: 8px;
+        border: 1px solid var(--rule);
+        border-inline-start: 4px solid var(--accent);
+        background: var(--surface);
+        overflow-wrap: anywhere;
+      }
+      li.error {
+        border-inline-start-color: var(--error);
+      }
+      p {
+        margin: 0.25rem 0;
+      }
+      .hint {
+        color: var(--ink-2);
+      }
+    `,
+  ];
+
+  override render(): TemplateResult {
+    return html`<ul role="list" aria-label="Messages" aria-live="polite">
+      ${this.notices.map(
+        ({ id, kind, message, hint }) =>
+          html`<li class=${kind}>
+            <div>
+              <p>${kind === 'error' ? html`<span class="sr-only">Error: </span>` : ''}${message}</p>
+              ${hint === '' ? '' : html`<p class="hint">${hint}</p>`}
+            </div>
+            <button
+              type="button"
+              class="quiet"
+              aria-label="Dismiss this message"
+              @click=${() => {
+                emit(this, 'gb-dismiss', id);
+              }}
+            >
+              Dismiss
+            </button>
+          </li>`,
+      )}
+    </ul>`;
+  }
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'gb-notices': Notices;
+  }
+  interface HTMLElementEventMap {
+    'gb-dismiss': CustomEvent<number>;
+  }
+}

@@ -1,0 +1,37 @@
+import { css } from 'lit';
+
+/** The look of the page's panels: a heading that names the step, then the matter, without boxes. */
+export const panel = css`
+  :host {
+    min-width: 0;
+  }
+  section {
+    min-width: 0;
+  }
+  h2 {
+    display: flex;
+    align-items: baseline;
+    gap: 0.5em;
+    margin: 0 0 0.75rem;
+    padding-bottom: 0.4rem;
+    border-bottom: 1px solid var(--ink);
+    font-size: 1rem;
+    font-weight: 600;
+    letter-spacing: -0.005em;
+  }
+  h2 small {
+    font-size: var(--small);
+    font-weight: 400;
+    color: var(--ink-2);
+    margin-inline-start: auto;
+  }
+  .note {
+    margin: 0 0 0.6rem;
+    font-size: var(--small);
+    line-height: 1.45;
+    color: var(--ink-2);
+  }
+  .note:empty {
+    display: none;
+  }
+`;

@@ -1,0 +1,192 @@
+import {
+  Glassbox,
+  GlassboxError,
+  type DeviceInfo,
+  type DevicePreference,
+  type LoadStage,
+  type Memory,
+  type Model,
+  type ModelInfo,
+  type ModelSource,
+  type Progress,
+} from '../client/index.js';
+import { Store } from './store.js';
+
+/** Something the reader should know, until it is dismissed. */
+export interface Notice {
+  readonly id: number;
+  readonly kind: 'error' | 'info';
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** Something long that goes on. */
+export interface Task {
+  readonly label: string;
+  readonly progress: Progress | null;
+  readonly cancel: (() => void) | null;
+}
+
+const STAGES: Readonly<Record<LoadStage, string>> = {
+  engine: 'Fetching the engine',
+  header: 'Reading the header',
+  weights: 'Reading the weights',
+  warmup: 'Warming up',
+  prefill: 'Reading the prompt',
+};
+
+/** The engine, the model that is open, and what went wrong. */
+export class Session extends Store {
+  #gb: Glassbox | undefined;
+  #model: Model | undefined;
+  #memory: Memory | undefined;
+  #task: Task | undefined;
+  #notices: readonly Notice[] = [];
+  #noticeId = 0;
+  #starting: Promise<Glassbox | undefined> | undefined;
+  #opening: AbortController | undefined;
+
+  constructor(
+    private readonly device: DevicePreference,
+    private readonly allowSoftware: boolean,
+  ) {
+    super();
+  }
+
+  get deviceInfo(): DeviceInfo | undefined {
+    return this.#gb?.device;
+  }
+  get model(): Model | undefined {
+    return this.#model;
+  }
+  get memory(): Memory | undefined {
+    return this.#memory;
+  }
+  get task(): Task | undefined {
+    return this.#task;
+  }
+  get notices(): readonly Notice[] {
+    return this.#notices;
+  }
+
+  /** Starts the engine, once; resolves with undefined where that failed, which has been reported. */
+  start(): Promise<Glassbox | undefined> {
+    this.#starting ??= this.#start();
+    return this.#starting;
+  }
+
+  /** Opens a model; the one there was stays where that fails. Resolves with whether it opened. */
+  async open(source: ModelSource, name: string): Promise<boolean> {
+    this.#opening?.abort();
+    const controller = new AbortController();
+    this.#opening = controller;
+    const cancel = (): void => {
+      controller.abort();
+    };
+    const report = (progress: Progress | null): void => {
+      if (this.#opening !== controller) return;
+      const stage = progress ? STAGES[progress.stage] : 'Opening';
+      this.#setTask({ label: `${stage}: ${name}`, progress, cancel });
+    };
+    report(null);
+    try {
+      const gb = await this.start();
+      if (!gb || controller.signal.aborted) return false;
+      this.#model = await gb.open(source, { onProgress: report, signal: controller.signal });
+      this.#notices = this.#notices.filter(({ kind }) => kind !== 'error');
+      return true;
+    } catch (error) {
+      this.report(error);
+      return false;
+    } finally {
+      if (this.#opening === controller) {
+        this.#opening = undefined;
+        this.#setTask(undefined);
+      }
+    }
+  }
+
+  /** Shows an error. What the reader stopped is no error, and a dead engine has been told of already. */
+  report(error: unknown): void {
+    if (isAbort(error)) return;
+    if (error instanceof GlassboxError) {
+      if (error.code !== 'worker_died') this.#notify('error', error.message, error.hint);
+    } else {
+      this.#notify('error', error instanceof Error ? error.message : String(error), 'Reload the page if this goes on.');
+    }
+  }
+
+  dismiss(id: number): void {
+    this.#notices = this.#notices.filter((notice) => notice.id !== id);
+    this.changed();
+  }
+
+  async #start(): Promise<Glassbox | undefined> {
+    this.#setTask({ label: STAGES.engine, progress: null, cancel: null });
+    try {
+      const { device, allowSoftware } = this;
+      const onProgress = (progress: Progress): void => {
+        if (!this.#opening) this.#setTask({ label: STAGES[progress.stage], progress, cancel: null });
+      };
+      const gb = await Glassbox.start({ device, allowSoftware, onProgress });
+      this.#gb = gb;
+      this.#listen(gb);
+      return gb;
+    } catch (error) {
+      this.#starting = undefined;
+      const hint = error instanceof GlassboxError ? error.hint : 'Reload the page.';
+      this.#notify('error', error instanceof Error ? error.message : String(error), hint);
+      return undefined;
+    } finally {
+      if (!this.#opening) this.#setTask(undefined);
+      this.changed();
+    }
+  }
+
+  #listen(gb: Glassbox): void {
+    gb.on('memory', (memory) => {
+      this.#memory = memory;
+      this.changed();
+    });
+    gb.on('died', ({ message, hint }) => {
+      this.#notify('error', message, hint);
+      this.#setTask({ label: 'Starting the engine again', progress: null, cancel: null });
+    });
+    gb.on('restoring', (progress) => {
+      this.#setTask({ label: `Starting again. ${STAGES[progress.stage]}`, progress, cancel: null });
+    });
+    gb.on('restored', ({ model }) => {
+      this.#setTask(undefined);
+      const what = model ? `${model.name} is open again.` : 'Open a model to go on.';
+      this.#notify('info', `The engine was started again. ${what}`, '');
+    });
+    gb.on('lost', ({ message, hint }) => {
+      this.#model = undefined;
+      this.#setTask(undefined);
+      this.#notify('error', message, hint);
+    });
+  }
+
+  #notify(kind: Notice['kind'], message: string, hint: string): void {
+    const id = ++this.#noticeId;
+    const others = this.#notices.filter((notice) => notice.message !== message);
+    this.#notices = [...others, { id, kind, message, hint }].slice(-3);
+    this.changed();
+  }
+
+  #setTask(task: Task | undefined): void {
+    this.#task = task;
+    this.changed();
+  }
+}
+
+/** Whether an error only says that something was stopped on purpose. */
+export function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
+}
+
+/** What a model is, in one line. */
+export function summary(info: ModelInfo): string {
+  const types = Object.keys(info.dtypes).join(', ');
+  return [info.architecture, types, info.format].filter((part) => part !== '').join(' · ');
+}

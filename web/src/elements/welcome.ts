@@ -1,0 +1,160 @@
+import { css, html, LitElement, svg, type TemplateResult } from 'lit';
+import { customElement } from 'lit/decorators.js';
+import { shared } from '../views/element.js';
+import './open-source.js';
+
+const ROWS = 15;
+
+/** What the page shows before a model is open: what it does, and how to begin. */
+@customElement('gb-welcome')
+export class Welcome extends LitElement {
+  static override readonly styles = [
+    shared,
+    css`
+      .hero {
+        display: grid;
+        grid-template-columns: minmax(0, 11fr) minmax(0, 9fr);
+        gap: clamp(2rem, 6vw, 6rem);
+        align-items: center;
+        max-width: 1180px;
+        margin: 0 auto;
+        padding: clamp(1.5rem, 6vh, 5rem) 0 clamp(2rem, 6vh, 4rem);
+      }
+      h1 {
+        margin: 0 0 1.1rem;
+        max-width: 15ch;
+        font-size: clamp(2.1rem, 4.6vw, 3.5rem);
+        font-weight: 650;
+        line-height: 1.06;
+        letter-spacing: -0.03em;
+        text-wrap: balance;
+      }
+      .lead {
+        margin: 0 0 1.9rem;
+        max-width: 34rem;
+        font-size: 1.125rem;
+        line-height: 1.55;
+        color: var(--ink-2);
+        text-wrap: pretty;
+      }
+      figure {
+        margin: 0;
+      }
+      svg {
+        display: block;
+        width: 100%;
+        height: auto;
+        overflow: visible;
+      }
+      .cell {
+        fill: var(--data);
+      }
+      .axis {
+        font-size: 11px;
+        fill: var(--ink-2);
+      }
+      figcaption {
+        margin-top: 1.1rem;
+        font-size: var(--small);
+        line-height: 1.5;
+        color: var(--ink-2);
+      }
+      .facts {
+        display: grid;
+        grid-template-columns: repeat(3, 1fr);
+        gap: 1.5rem clamp(1.5rem, 4vw, 3.5rem);
+        max-width: 1180px;
+        margin: 0 auto;
+        padding: 1.6rem 0 0;
+        border-top: 1px solid var(--rule);
+      }
+      h2 {
+        margin: 0 0 0.4rem;
+        font-size: 0.9375rem;
+        font-weight: 600;
+      }
+      .facts p {
+        margin: 0;
+        font-size: 0.875rem;
+        line-height: 1.55;
+        color: var(--ink-2);
+        text-wrap: pretty;
+      }
+      code {
+        font-family: var(--mono);
+        font-size: 0.92em;
+        color: var(--ink);
+      }
+      @media (max-width: 820px) {
+        .hero,
+        .facts {
+          grid-template-columns: minmax(0, 1fr);
+        }
+        figure {
+          max-width: 26rem;
+        }
+      }
+    `,
+  ];
+
+  override render(): TemplateResult {
+    return html`<div class="hero">
+        <div>
+          <h1>See inside a language model.</h1>
+          <p class="lead">
+            Open any small open-weights model. It runs here, in this page, on your own machine, and everything it computes
+            can be looked at: its tokens, the attention of every head, and what it thinks comes next.
+          </p>
+          <gb-open-source></gb-open-source>
+        </div>
+        <figure aria-hidden="true">
+          ${triangle()}
+          <figcaption>
+            The shape of causal attention: each row is a token, and it can look only at itself and at what came before.
+          </figcaption>
+        </figure>
+      </div>
+      <div class="facts">
+        <div>
+          <h2>What opens</h2>
+          <p>
+            A folder from a model hub with <code>config.json</code>, <code>.safetensors</code> and
+            <code>tokenizer.json</code>, whole or in shards; or one <code>.gguf</code> file (F32, F16, BF16, Q8_0, Q4_0).
+          </p>
+        </div>
+        <div>
+          <h2>Where it runs</h2>
+          <p>
+            On the GPU through WebGPU where there is one, else on the CPU. Nothing you open or type leaves this machine; the
+            page’s own security policy holds it to that.
+          </p>
+        </div>
+        <div>
+          <h2>What you can trust</h2>
+          <p>
+            Every number shown was computed from the weights you opened. Point at it for its exact value; small
+            probabilities are shown as they are and not rounded to nothing.
+          </p>
+        </div>
+      </div>`;
+  }
+}
+
+/** The causal triangle, as geometry: the older the token looked at, the fainter. It stands for no model. */
+function triangle(): TemplateResult {
+  const pitch = 26;
+  const cells = Array.from({ length: ROWS }, (_, row) =>
+    Array.from({ length: row + 1 }, (__, column) => {
+      const age = row - column;
+      return svg`<rect class="cell" x=${column * pitch} y=${row * pitch} width=${pitch - 4} height=${pitch - 4} rx="3" opacity=${0.1 + 0.9 * Math.exp(-age / 3.2)} />`;
+    }),
+  );
+  const extent = ROWS * pitch;
+  return html`<svg viewBox="0 0 ${extent} ${extent}" role="presentation">${cells}</svg>`;
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'gb-welcome': Welcome;
+  }
+}
