@@ -53,7 +53,7 @@ pub(crate) fn load(vocabulary: &Vocabulary) -> Result<Parts, TextError> {
     };
     let (before, after) = edges(vocabulary, vocabulary.bos, vocabulary.eos, spec.add_bos);
     Ok(Parts {
-        encoder: Encoder::Pipeline(pipeline),
+        encoder: Encoder::Pipeline(Box::new(pipeline)),
         pieces,
         trim: Trim::NONE,
         before,

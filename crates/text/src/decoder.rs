@@ -32,15 +32,38 @@ impl PatternSpec {
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type")]
 enum Spec {
-    BPEDecoder { suffix: String },
+    BPEDecoder {
+        suffix: String,
+    },
     ByteLevel {},
-    WordPiece { prefix: String, cleanup: bool },
-    Metaspace { replacement: char, prepend_scheme: Option<String>, add_prefix_space: Option<bool> },
-    CTC { pad_token: String, word_delimiter_token: String, cleanup: bool },
-    Sequence { decoders: Vec<Spec> },
-    Replace { pattern: PatternSpec, content: String },
+    WordPiece {
+        prefix: String,
+        cleanup: bool,
+    },
+    Metaspace {
+        replacement: char,
+        prepend_scheme: Option<String>,
+        add_prefix_space: Option<bool>,
+    },
+    #[serde(rename = "CTC")]
+    Ctc {
+        pad_token: String,
+        word_delimiter_token: String,
+        cleanup: bool,
+    },
+    Sequence {
+        decoders: Vec<Spec>,
+    },
+    Replace {
+        pattern: PatternSpec,
+        content: String,
+    },
     Fuse {},
-    Strip { content: char, start: usize, stop: usize },
+    Strip {
+        content: char,
+        start: usize,
+        stop: usize,
+    },
     ByteFallback {},
 }
 
@@ -128,7 +151,7 @@ impl Decoder {
                 self.steps.push(Step::WordPiece { prefix, cleanup });
                 self.trim.start = 1;
             }
-            Spec::CTC { pad_token: pad, word_delimiter_token: delimiter, cleanup } => {
+            Spec::Ctc { pad_token: pad, word_delimiter_token: delimiter, cleanup } => {
                 self.steps.push(Step::Ctc { pad, delimiter, cleanup });
             }
             Spec::Metaspace { replacement, prepend_scheme, add_prefix_space } => {

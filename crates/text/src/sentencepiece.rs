@@ -100,7 +100,7 @@ pub(crate) fn load(vocabulary: &Vocabulary) -> Result<Parts, TextError> {
         add_space_prefix,
     };
     let trim = Trim { start: usize::from(add_space_prefix), ..Trim::NONE };
-    Ok(Parts { encoder: Encoder::SentencePiece(model), pieces, trim, before, after, bos, eos })
+    Ok(Parts { encoder: Encoder::SentencePiece(Box::new(model)), pieces, trim, before, after, bos, eos })
 }
 
 impl SentencePiece {

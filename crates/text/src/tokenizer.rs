@@ -29,9 +29,9 @@ pub enum Special {
 #[derive(Debug)]
 pub(crate) enum Encoder {
     /// The `tokenizers` crate's pipeline (tokenizer.json, GGUF kind `gpt2`).
-    Pipeline(Pipeline),
+    Pipeline(Box<Pipeline>),
     /// SentencePiece's BPE by scores (GGUF kind `llama`).
-    SentencePiece(SentencePiece),
+    SentencePiece(Box<SentencePiece>),
 }
 
 /// Everything a loaded tokenizer consists of.
