@@ -89,7 +89,7 @@ pub const STEPS: [Step; 14] = [
     Step { name: "deny", about: "licences and sources of the dependencies", tasks: deny, ..CHECK },
     Step {
         name: "clippy-wasm",
-        about: "the browser's Rust code is clean and never blocks",
+        about: "the browser's Rust code is clean, documented, and never blocks",
         fast: false,
         minutes: 40,
         independent: true,
@@ -139,7 +139,7 @@ fn cargo_wasm(project: &Project) -> Cmd {
 
 fn fmt(session: &Session) -> Result<Vec<Task>> {
     setup::rust_components()?;
-    Ok(vec![Task::Run(cargo(&session.project).args("fmt --all --check"))])
+    Ok(vec![Task::Run(cargo(&session.project).args("fmt --all --check -- --color never"))])
 }
 
 /// A script of the page's npm package.
@@ -194,7 +194,9 @@ fn clippy_wasm(session: &Session) -> Result<Vec<Task>> {
         let command = command.env("CLIPPY_CONF_DIR", project.root.join(CLIPPY_WASM));
         Task::Run(command.args("-- -D warnings"))
     };
-    Ok(vec![command(""), command("--features gpu")])
+    let doc = cargo_wasm(project).args("doc --locked --no-deps --profile site --package glassbox-worker");
+    let doc = doc.args("--features gpu --target").arg(WASM_TARGET).env("RUSTDOCFLAGS", "-D warnings");
+    Ok(vec![command(""), command("--features gpu"), Task::Run(doc)])
 }
 
 fn wasm(session: &Session) -> Result<Vec<Task>> {
