@@ -12,7 +12,7 @@ export default tseslint.config(
   ...tseslint.configs.strictTypeChecked,
   ...tseslint.configs.stylisticTypeChecked,
   {
-    languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['*.js', '*.mjs'] }, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['*.js', '*.mjs', 'tests/*.mjs', 'tests/preview/*.mjs'] }, tsconfigRootDir: import.meta.dirname } },
     rules: {
       // Numbers are the matter of this page; `${n}` is what is meant.
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
@@ -27,6 +27,15 @@ export default tseslint.config(
       ],
       'no-console': 'error',
       eqeqeq: 'error',
+    },
+  },
+  {
+    files: ['tests/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-floating-promises': [
+        'error',
+        { allowForKnownSafeCalls: [{ from: 'package', name: ['test', 'describe'], package: 'node:test' }] },
+      ],
     },
   },
   { files: ['src/client/**'], rules: arrows(['lit', 'lit/*', '../*'], 'The client depends on nothing else.') },

@@ -12,7 +12,8 @@ let policy: ScriptUrlPolicy | null | undefined;
 
 /** @internal The worker's address, blessed by the Trusted Types policy `glassbox` where the page asks for one. */
 export function workerUrl(given?: string | URL): string | { toString(): string } {
-  const url = new URL(given ?? './worker.js', given === undefined ? import.meta.url : globalThis.document.baseURI);
+  const page = (globalThis as { location?: Location }).location?.href;
+  const url = given === undefined ? new URL('./worker.js', import.meta.url) : new URL(given, page);
   if (typeof BUILD_ID !== 'undefined') url.searchParams.set('v', BUILD_ID);
   policy ??= createPolicy();
   return policy ? policy.createScriptURL(url.href) : url.href;

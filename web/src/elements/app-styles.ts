@@ -55,11 +55,8 @@ export const appStyles = css`
   .messages {
     padding: 0 var(--page);
   }
-  .messages > * {
+  .task {
     margin-block: 0.75rem;
-  }
-  gb-notices:has(+ *) {
-    margin-block-end: 0;
   }
   main {
     min-width: 0;

@@ -69,7 +69,7 @@ export class App extends LitElement {
         <div class="tools">
           ${model ? html`<button type="button" @click=${this.#openDialog}>Open a model…</button>` : nothing}
           <button type="button" class="quiet" @click=${this.#cycleTheme}>
-            <span class="sr-only">Colours: </span>${{ auto: 'Auto', light: 'Light', dark: 'Dark' }[this.#theme.choice]}
+            Theme: ${this.#theme.choice}
           </button>
         </div>
       </header>
@@ -93,6 +93,10 @@ export class App extends LitElement {
     return html`<p class="identity">
       <strong><bdi>${name}</bdi></strong>
       <span>${count(info.parameters)} parameters · ${summary({ name, licence, ...info })}</span>
+      <span>
+        ${info.layers} layers × ${info.heads} heads · ${whole(info.hidden)} wide · vocabulary ${whole(info.vocab)} · context
+        ${whole(info.context)}
+      </span>
     </p>`;
   }
 
@@ -115,15 +119,13 @@ export class App extends LitElement {
     const { deviceInfo, model, memory } = this.#session;
     const items: StatusItem[] = [];
     if (deviceInfo) {
-      items.push({ term: 'Device', value: `${deviceInfo.kind.toUpperCase()}, ${deviceInfo.name}`, detail: deviceInfo.reason });
+      const kind = deviceInfo.kind.toUpperCase();
+      const value = deviceInfo.name.includes(kind) ? deviceInfo.name : `${kind}, ${deviceInfo.name}`;
+      items.push({ term: 'Device', value, detail: deviceInfo.reason });
     }
     if (model) {
-      const { layers, heads, hidden, vocab, context, licence } = model.info;
-      items.push({
-        term: 'Model',
-        value: `${layers} layers, ${heads} heads, ${whole(hidden)} wide, ${whole(vocab)} tokens, context ${whole(context)}`,
-      });
-      items.push({ term: 'Licence', value: licence ?? 'not stated' });
+      const { name, licence } = model.info;
+      items.push({ term: 'Model', value: name, detail: licence === null ? 'states no licence' : `licence ${licence}` });
       items.push({ term: 'Speed', value: this.#speed() });
     }
     if (memory) {

@@ -124,7 +124,7 @@ export class AttentionPanel extends LitElement {
           ><input type="checkbox" .checked=${this.scale === 'linear'} @change=${this.#onScale} /> linear colours</label
         >
       </div>
-      <p class="note">Thumbnails show the largest weight where several share a pixel. Grey is the future, which is masked.</p>`;
+      <p class="note">Where several weights share a pixel, the largest is shown. The empty half is the future, which is masked.</p>`;
   }
 
   #head(picture: Picture, head: HeadIndex): TemplateResult {

@@ -40,9 +40,9 @@ export class NextPanel extends LitElement {
               from, after the sampler’s stages.
             </p>
             <gb-candidate-table
-              caption=""
               .candidates=${step.top.raw.slice(0, SHOWN)}
               .sampled=${step.top.final}
+              .complete=${(step.stages.at(-1)?.kept ?? Infinity) <= step.top.final.length}
               .drawn=${step.id}
             ></gb-candidate-table>`
         : this.#afterPrompt()}

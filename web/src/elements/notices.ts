@@ -17,8 +17,6 @@ export class Notices extends LitElement {
     controls,
     css`
       ul {
-        display: grid;
-        gap: 0.5rem;
         margin: 0;
         padding: 0;
         list-style: none;
@@ -28,6 +26,7 @@ export class Notices extends LitElement {
         grid-template-columns: 1fr max-content;
         gap: 0.25rem 1rem;
         align-items: start;
+        margin-block: 0.75rem;
         padding: 0.6rem 0.6rem 0.6rem 1rem;
         border-radius: 8px;
         border: 1px solid var(--rule);

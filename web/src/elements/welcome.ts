@@ -3,7 +3,7 @@ import { customElement } from 'lit/decorators.js';
 import { shared } from '../views/element.js';
 import './open-source.js';
 
-const ROWS = 15;
+const ROWS = 14;
 
 /** What the page shows before a model is open: what it does, and how to begin. */
 @customElement('gb-welcome')
@@ -18,7 +18,7 @@ export class Welcome extends LitElement {
         align-items: center;
         max-width: 1180px;
         margin: 0 auto;
-        padding: clamp(1.5rem, 6vh, 5rem) 0 clamp(2rem, 6vh, 4rem);
+        padding: clamp(1rem, 3.5vh, 4rem) 0 clamp(1.5rem, 4vh, 3.5rem);
       }
       h1 {
         margin: 0 0 1.1rem;
@@ -39,6 +39,8 @@ export class Welcome extends LitElement {
       }
       figure {
         margin: 0;
+        max-width: min(30rem, 56vh);
+        justify-self: end;
       }
       svg {
         display: block;
@@ -92,6 +94,7 @@ export class Welcome extends LitElement {
         }
         figure {
           max-width: 26rem;
+          justify-self: start;
         }
       }
     `,
@@ -125,8 +128,8 @@ export class Welcome extends LitElement {
         <div>
           <h2>Where it runs</h2>
           <p>
-            On the GPU through WebGPU where there is one, else on the CPU. Nothing you open or type leaves this machine; the
-            page’s own security policy holds it to that.
+            On the GPU through WebGPU where there is one, else on the CPU, always on this machine. There is no server behind
+            this page, and nothing you open or type is sent anywhere.
           </p>
         </div>
         <div>

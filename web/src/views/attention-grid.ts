@@ -174,7 +174,7 @@ export class AttentionGrid extends LitElement {
         const head = { layer: Math.floor(item / data.heads), head: item % data.heads };
         const pattern = patternOf(data, head);
         if (!pattern) {
-          pixels.fill(ramp.masked);
+          pixels.fill(ramp.absent);
         } else {
           const whole = { top: 0, left: 0, bottom: data.size, right: data.size };
           paintPattern(pattern, whole, side, ramp, this.scale, pixels);

@@ -194,17 +194,11 @@ export class AttentionMatrix extends LitElement {
     const { gutter, side } = this.layout;
     const cell = side / this.window.count;
     if (cell < 9) return;
-    context.strokeStyle = getComputedStyle(this).getPropertyValue('--surface');
-    context.lineWidth = 1;
-    context.beginPath();
     for (let i = 1; i < this.window.count; i++) {
-      const at = Math.round(gutter + i * cell) + 0.5;
-      context.moveTo(gutter, at);
-      context.lineTo(gutter + side, at);
-      context.moveTo(at, gutter);
-      context.lineTo(at, gutter + side);
+      const at = Math.round(gutter + i * cell);
+      context.clearRect(gutter, at, side, 1);
+      context.clearRect(at, gutter, 1, side);
     }
-    context.stroke();
   }
 
   #paintLabels(context: CanvasRenderingContext2D): void {

@@ -17,11 +17,12 @@ export class CandidateTable extends LitElement {
   @property({ attribute: false }) candidates: readonly CandidateRow[] = [];
   /** After the sampler's last stage, where a token was drawn. */
   @property({ attribute: false }) sampled: readonly CandidateRow[] | null = null;
+  /** Whether `sampled` is every token the sampler left. */
+  @property({ type: Boolean }) complete = false;
   /** Id of the token that was drawn, or -1. */
   @property({ type: Number }) drawn = -1;
   /** What a click on a candidate does, for its label; without it candidates are not clickable. */
   @property() action = '';
-  @property() caption = '';
 
   static override readonly styles = [
     shared,
@@ -31,11 +32,6 @@ export class CandidateTable extends LitElement {
         width: 100%;
         border-collapse: collapse;
         font-size: var(--small);
-      }
-      caption {
-        padding-bottom: 0.5rem;
-        text-align: start;
-        color: var(--ink-2);
       }
       th,
       td {
@@ -52,58 +48,73 @@ export class CandidateTable extends LitElement {
         width: 1.6rem;
         color: var(--ink-2);
       }
-      thead th {
+      thead > tr > * {
         border-top: 0;
         color: var(--ink-2);
         vertical-align: bottom;
       }
       .token {
-        text-align: start;
+        width: 42%;
         max-width: 0;
-        width: 38%;
+        padding-left: 0.35rem;
+        text-align: start;
       }
       .token button,
       .token bdi {
-        display: inline-block;
+        display: block;
         max-width: 100%;
         min-height: 24px;
-        padding: 0 0.35em;
+        padding: 0 0.4em;
         overflow: hidden;
         text-overflow: ellipsis;
         font-family: var(--mono);
         font-weight: 400;
-        line-height: 22px;
-        border-radius: 4px;
-      }
-      .token button {
-        justify-content: start;
-        border-color: transparent;
-        background: var(--sunk);
+        line-height: 24px;
         text-align: start;
       }
+      .token button {
+        border: 0;
+        border-radius: 4px;
+        background: var(--sunk);
+      }
+      .token button bdi {
+        padding: 0;
+      }
       .token button:hover {
-        border-color: var(--accent);
         background: var(--accent-soft);
+        box-shadow: inset 0 0 0 1px var(--accent);
       }
-      .bar {
-        position: relative;
-        min-width: 5.6rem;
+      .bars {
+        width: 34%;
+        padding-left: 0.5rem;
       }
-      .bar::before {
-        content: '';
-        position: absolute;
-        inset: auto 0 3px auto;
+      .bars span {
+        display: block;
+        height: 6px;
         width: var(--p);
         min-width: 1px;
-        height: 3px;
+        border-radius: 1px 3px 3px 1px;
+        background: var(--data);
+      }
+      .bars.two span {
+        height: 5px;
+        margin-block: 2px;
+      }
+      .bars .after,
+      .key.after::before {
+        background: var(--accent);
+      }
+      .key::before {
+        content: '';
+        display: inline-block;
+        width: 7px;
+        height: 7px;
+        margin-inline-end: 0.35em;
         border-radius: 2px;
         background: var(--data);
       }
-      .bar.after::before {
-        background: var(--accent);
-      }
-      tr.drawn .token button,
-      tr.drawn .token bdi {
+      tr.drawn .token > bdi {
+        border-radius: 4px;
         box-shadow: inset 0 0 0 2px var(--accent);
       }
       .cut {
@@ -115,15 +126,19 @@ export class CandidateTable extends LitElement {
   override render(): TemplateResult {
     const after = this.sampled ? new Map(this.sampled.map((row) => [row.token.id, row])) : null;
     return html`<table>
-      <caption class=${this.caption === '' ? 'sr-only' : ''}>
-        ${this.caption === '' ? 'Next-token candidates' : this.caption}
+      <caption class="sr-only">
+        ${after ? 'Candidates for this token, raw and as the sampler drew' : 'Candidates for the next token'}
       </caption>
       <thead>
         <tr>
           <th scope="col"><span class="sr-only">Rank</span><span aria-hidden="true">#</span></th>
           <th scope="col" class="token">Token</th>
-          <th scope="col">${after ? 'Raw' : 'Probability'}</th>
-          ${after ? html`<th scope="col">Sampled</th>` : html`<th scope="col">Logit</th>`}
+          <td class="bars"></td>
+          ${after
+            ? html`<th scope="col"><span class="key">Raw</span></th>
+                <th scope="col"><span class="key after">Sampled</span></th>`
+            : html`<th scope="col">Probability</th>
+                <th scope="col">Logit</th>`}
         </tr>
       </thead>
       <tbody>
@@ -134,37 +149,48 @@ export class CandidateTable extends LitElement {
 
   /** The candidates, and the drawn token where it is not among them. */
   #rows(): readonly CandidateRow[] {
-    const missing = this.sampled?.find((row) => row.token.id === this.drawn);
-    if (!missing || this.candidates.some((row) => row.token.id === this.drawn)) return this.candidates;
-    return [...this.candidates, missing];
+    const drawn = this.sampled?.find((row) => row.token.id === this.drawn);
+    if (!drawn || this.candidates.some((row) => row.token.id === this.drawn)) return this.candidates;
+    return [...this.candidates, drawn];
   }
 
   #row(row: CandidateRow, after: Map<number, CandidateRow> | null): TemplateResult {
-    const final = after?.get(row.token.id);
     const known = this.candidates.includes(row);
+    const final = after?.get(row.token.id);
     return html`<tr class=${row.token.id === this.drawn ? 'drawn' : ''}>
       <td>${row.rank}</td>
       <th scope="row" class="token">${this.#token(row)}</th>
-      ${known ? bar(row.probability, '') : html`<td class="cut">–</td>`}
-      ${after ? (final ? bar(final.probability, 'after') : html`<td class="cut">cut off</td>`) : html`<td>${logit(row.logit)}</td>`}
+      <td class="bars ${after ? 'two' : ''}" aria-hidden="true">
+        ${known ? bar(row.probability, '') : nothing}${final ? bar(final.probability, 'after') : nothing}
+      </td>
+      <td>${known ? percent(row.probability) : '–'}</td>
+      ${after ? this.#final(final) : html`<td>${logit(row.logit)}</td>`}
     </tr>`;
+  }
+
+  /** Not being among the sampler's candidates means cut off only where those are all there are. */
+  #final(row: CandidateRow | undefined): TemplateResult {
+    if (row) return html`<td>${percent(row.probability)}</td>`;
+    return html`<td class="cut">${this.complete ? 'cut off' : '–'}</td>`;
   }
 
   #token(row: CandidateRow): TemplateResult {
     const text = tokenText(row.token);
-    const drawn = row.token.id === this.drawn ? html`<span class="sr-only"> (drawn)</span>` : nothing;
-    if (this.action === '') return html`<bdi title="id ${row.token.id}">${text}</bdi>${drawn}`;
+    if (this.action === '') {
+      const drawn = row.token.id === this.drawn ? html`<span class="sr-only">drawn: </span>` : nothing;
+      return html`${drawn}<bdi title="id ${row.token.id}">${text}</bdi>`;
+    }
     const pick = (): void => {
       emit(this, 'gb-candidate', row);
     };
     return html`<button type="button" title="${this.action} (id ${row.token.id})" @click=${pick}>
-      <span class="sr-only">${this.action}: </span><bdi>${text}</bdi></button
-    >${drawn}`;
+      <span class="sr-only">${this.action}: </span><bdi>${text}</bdi>
+    </button>`;
   }
 }
 
 function bar(probability: number, kind: string): TemplateResult {
-  return html`<td class="bar ${kind}" .style=${`--p:calc((100% - 0.6rem) * ${probability})`}>${percent(probability)}</td>`;
+  return html`<span class=${kind} .style=${`--p:${probability * 100}%`}></span>`;
 }
 
 declare global {

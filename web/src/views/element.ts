@@ -1,8 +1,8 @@
 import { css } from 'lit';
 
-/** Dispatches a typed event that crosses shadow roots. */
-export function emit<T>(target: EventTarget, name: string, detail: T): void {
-  target.dispatchEvent(new CustomEvent<T>(name, { detail, bubbles: true, composed: true }));
+/** Dispatches an event that crosses shadow roots. */
+export function emit(target: EventTarget, name: string, detail: unknown): void {
+  target.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
 }
 
 /** What every component shares: box model, numerals, focus ring, and text for screen readers only. */

@@ -1,32 +1,28 @@
 /** Making text from a model harmless and visible: what cannot be seen is named by its code point. */
 
-/**
- * Control and format characters (bidi overrides, zero-width characters, tags), separators and unassigned or private
- * code points. The zero-width joiner and variation selectors stay where they build an emoji.
- */
-const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0]|(?<!\p{Extended_Pictographic}[\u{1f3fb}-\u{1f3ff}]?)[\ufe00-\ufe0f]/gu;
-const EMOJI_JOINER = /(?<=[\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f])\u200d(?=\p{Extended_Pictographic})/u;
-const NAMED = new Map([
-  ['\n', '⏎'],
-  ['\t', '⇥'],
-  ['\r', '␍'],
-  ['\u0000', '␀'],
-]);
-const SPACES = /[\p{Zs}]/gu;
+/** Control and format characters (bidi overrides, zero-width, tags), separators, and unassigned or private ones. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\p{Zs}]/u;
+/** Letters and marks that draw nothing: the grapheme joiner, Hangul fillers, Khmer inherent vowels. */
+const BLANK: ReadonlySet<number> = new Set([0x34f, 0x115f, 0x1160, 0x17b4, 0x17b5, 0x3164, 0xffa0]);
+const VARIATION = /[\u{fe00}-\u{fe0f}]/u;
+const EMOJI = /[\p{Extended_Pictographic}\p{Emoji_Modifier}]/u;
+const JOINER = '\u200d';
+const NAMED: Readonly<Record<string, string>> = { ' ': '␣', '\n': '⏎', '\t': '⇥', '\r': '␍', '\0': '␀' };
 
 /** A token's display form with nothing invisible left in it. The empty string is shown as "∅". */
 export function visible(display: string): string {
   if (display === '') return '∅';
-  return display
-    .replace(INVISIBLE, (char, offset: number, whole: string) =>
-      char === '\u200d' && joinsEmoji(whole, offset) ? char : (NAMED.get(char) ?? codePoint(char)),
-    )
-    .replace(SPACES, (char) => (char === ' ' ? '␣' : codePoint(char)));
+  const chars = Array.from(display);
+  return chars.map((char, at) => (hidden(chars, at) ? (NAMED[char] ?? codePoint(char)) : char)).join('');
 }
 
-function joinsEmoji(text: string, offset: number): boolean {
-  const match = EMOJI_JOINER.exec(text.slice(Math.max(0, offset - 2), offset + 3));
-  return match !== null;
+/** Whether a character cannot be seen where it stands. Joiners and variation selectors are part of an emoji. */
+function hidden(chars: readonly string[], at: number): boolean {
+  const char = chars[at] ?? '';
+  const before = chars[at - 1] ?? '';
+  if (VARIATION.test(char)) return !EMOJI.test(before);
+  if (char === JOINER) return !((EMOJI.test(before) || VARIATION.test(before)) && EMOJI.test(chars[at + 1] ?? ''));
+  return UNSEEN.test(char) || BLANK.has(char.codePointAt(0) ?? 0);
 }
 
 function codePoint(char: string): string {

@@ -1,4 +1,4 @@
-import { css, html, LitElement, type PropertyValues, type TemplateResult } from 'lit';
+import { css, html, LitElement, type TemplateResult } from 'lit';
 import { customElement, property, query } from 'lit/decorators.js';
 import { shared } from './element.js';
 import { sizeCanvas } from './heat-canvas.js';
@@ -65,7 +65,7 @@ export class RampLegend extends LitElement {
     </figure>`;
   }
 
-  protected override updated(_changed: PropertyValues<this>): void {
+  protected override updated(): void {
     const width = 256;
     const context = sizeCanvas(this.canvas, width, 1);
     this.canvas.removeAttribute('style');

@@ -10,8 +10,10 @@ export const RAMP_STEPS = 256;
 export interface Ramp {
   /** Colours as little-endian 0xAABBGGRR, from value 0 to 1. */
   readonly packed: Uint32Array;
-  /** Where there is no value (the masked future), distinct from a weight of 0. */
+  /** Where nothing can be: the masked future shows the ground, which a weight of 0 does not. */
   readonly masked: number;
+  /** Where something is that has not been captured. */
+  readonly absent: number;
   /** The colour of a value from 0 to 1, as `rgb(r g b)`. */
   css(value: number): string;
 }
@@ -28,7 +30,7 @@ export function place(weight: number, scale: Scale): number {
 /** OKLCH stops: lightness, chroma, hue in degrees. Lightness is monotonic in each. */
 type Stop = readonly [l: number, c: number, h: number];
 const LIGHT: readonly Stop[] = [
-  [0.975, 0.008, 220],
+  [0.962, 0.012, 220],
   [0.86, 0.06, 215],
   [0.66, 0.115, 235],
   [0.46, 0.14, 262],
@@ -46,17 +48,18 @@ const ramps = new Map<boolean, Ramp>();
 
 /** The ramp for a light or a dark ground. */
 export function rampFor(dark: boolean): Ramp {
-  const ramp = ramps.get(dark) ?? makeRamp(dark ? DARK : LIGHT, dark ? [0.185, 0.008, 265] : [0.935, 0.004, 230]);
+  const ramp = ramps.get(dark) ?? makeRamp(dark ? DARK : LIGHT, dark ? [0.21, 0.005, 265] : [0.93, 0.003, 230]);
   ramps.set(dark, ramp);
   return ramp;
 }
 
-function makeRamp(stops: readonly Stop[], masked: Stop): Ramp {
+function makeRamp(stops: readonly Stop[], absent: Stop): Ramp {
   const colours = Array.from({ length: RAMP_STEPS }, (_, i) => oklchToRgb(interpolate(stops, i / (RAMP_STEPS - 1))));
   const packed = Uint32Array.from(colours, pack);
   return {
     packed,
-    masked: pack(oklchToRgb(masked)),
+    masked: 0,
+    absent: pack(oklchToRgb(absent)),
     css: (value) => {
       const [r, g, b] = colours[Math.round(Math.min(1, Math.max(0, value)) * (RAMP_STEPS - 1))] ?? [0, 0, 0];
       return `rgb(${r} ${g} ${b})`;

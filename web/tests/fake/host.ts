@@ -10,8 +10,12 @@ import {
   type ModelInfo,
   type Request,
   type Source,
+  type Stage,
   type Token,
 } from '../../src/client/protocol.gen.js';
+
+/** Texts of the ids it has given out. */
+const vocabulary = new Map<number, string>();
 
 export type Post = (message: unknown, transfer: ArrayBuffer[]) => void;
 
@@ -122,7 +126,7 @@ export class Host {
       timing.decodeMs += 3.1;
       timing.decodedTokens = index;
       const { token } = drawn;
-      this.#send(id, { type: 'step', index, token, text: token.text, raw, final, stages: [], timing: { ...timing } });
+      this.#send(id, { type: 'step', index, token, text: token.text, raw, final, stages: stages(raw, final), timing: { ...timing } });
     }
     this.#send(id, { type: 'finished', reason: 'length', tokens: ids, timing });
   }
@@ -175,7 +179,8 @@ export function modelNamed(name: string, tokenizer: boolean, large = false): Mod
 
 export function tokenize(text: string, special: boolean): Token[] {
   const parts = text.match(/\s?[\p{L}\p{N}]+|\s|[^\s\p{L}\p{N}]/gu) ?? [];
-  const tokens = parts.map((part) => token(hash(part) % 500, part));
+  const tokens = parts.map((part) => token((hash(part) % 500) + 2, part));
+  for (const { id, text: part } of tokens) vocabulary.set(id, part);
   return special ? [{ ...token(1, ''), display: '<s>', special: true }, ...tokens] : tokens;
 }
 
@@ -187,6 +192,8 @@ function inputTokens(input: Input, model: ModelInfo): Token[] {
 }
 
 function word(id: number, i: number): Token {
+  const heard = vocabulary.get(id);
+  if (heard !== undefined) return token(id, heard);
   const display = id === 1 ? '<s>' : (WORDS[(id + i) % WORDS.length] ?? '?');
   return { ...token(id, display.replace('␣', ' ').replace('⏎', '\n')), display, special: id === 1 };
 }
@@ -207,6 +214,13 @@ function candidates(seed: number, model: ModelInfo): Candidate[] {
       const shown = model.tokenizer === null ? { id, text: '', display: String(id), bytes: [], special: false } : word(id, index);
       return { token: shown, probability, logit: Math.log(probability) + 14, rank: index + 1 };
     });
+}
+
+function stages(raw: Candidate[], final: Candidate[]): Stage[] {
+  return [
+    { name: 'raw', kept: 512, entropy: 3.1, top: raw },
+    { name: 'top_k', kept: final.length, entropy: 1.9, top: final },
+  ];
 }
 
 /** Patterns of a few well-known kinds, so that the page has something to show; every row sums to 1. */

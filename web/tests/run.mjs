@@ -1,0 +1,39 @@
+// Bundles the tests as the page is bundled and runs them with Node's own runner: `npm test [-- name…]`.
+import { spawnSync } from 'node:child_process';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as esbuild from 'esbuild';
+
+const web = fileURLToPath(new URL('..', import.meta.url));
+const out = join(web, 'node_modules/.cache/glassbox-tests');
+const wanted = process.argv.slice(2);
+const names = (await readdir(join(web, 'tests'))).filter(
+  (name) => name.endsWith('.test.ts') && (wanted.length === 0 || wanted.some((word) => name.includes(word))),
+);
+
+await rm(out, { recursive: true, force: true });
+await mkdir(out, { recursive: true });
+const common = {
+  absWorkingDir: web,
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  // Lit has a build of its own for servers; the tests are for the one browsers get.
+  conditions: ['browser'],
+  external: ['happy-dom'],
+  target: 'node20',
+  sourcemap: 'inline',
+  outdir: out,
+};
+await esbuild.build({ ...common, entryPoints: names.map((name) => `tests/${name}`) });
+// The worker entry imports its module from beside itself.
+await esbuild.build({
+  ...common,
+  entryPoints: { worker: 'src/worker/worker.ts', 'glassbox-worker-cpu': 'tests/fake/host.ts' },
+});
+await writeFile(join(out, 'package.json'), '{"type":"module"}');
+
+const files = names.map((name) => join(out, `${basename(name, '.ts')}.js`));
+const { status } = spawnSync(process.execPath, ['--enable-source-maps', '--test', ...files], { stdio: 'inherit' });
+process.exit(status ?? 1);
