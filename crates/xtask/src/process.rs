@@ -128,7 +128,6 @@ impl Cmd {
     pub fn run_logged(&self, log: &File, limit: Duration, tick: &mut dyn FnMut(Duration)) -> Result<Ended> {
         let mut command = self.command();
         command.stdout(log.try_clone()?).stderr(log.try_clone()?);
-        own_group(&mut command);
         let mut child = command.spawn().with_context(|| self.missing())?;
         let start = Instant::now();
         let mut next_tick = Duration::from_secs(60);
@@ -138,7 +137,7 @@ impl Cmd {
             }
             let elapsed = start.elapsed();
             if elapsed > limit {
-                end_group(&mut child);
+                end_with_descendants(&mut child);
                 return Ok(Ended::TooLate);
             }
             if elapsed > next_tick {
@@ -162,24 +161,50 @@ impl fmt::Display for Cmd {
     }
 }
 
-/// Puts the child at the head of its own process group, so that a browser it starts can be ended with it.
-fn own_group(command: &mut Command) {
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(command, 0);
-    #[cfg(not(unix))]
-    let _ = command;
-}
-
-fn end_group(child: &mut Child) {
-    if cfg!(unix) {
-        let group = format!("-{}", child.id());
-        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
-    }
+/// Ends a process and what it started, such as a browser. They are found by their parents rather than by a process
+/// group of their own, so that Ctrl+C in a terminal still reaches them all.
+fn end_with_descendants(child: &mut Child) {
+    let doomed = descendants(&processes(), child.id());
     let _ = child.kill();
     let _ = child.wait();
+    if !doomed.is_empty() {
+        let doomed: Vec<_> = doomed.iter().map(u32::to_string).collect();
+        let _ = Cmd::new("kill").arg("-KILL").args(&doomed.join(" ")).capture();
+    }
 }
 
-#[cfg(all(test, unix))]
+/// Every process with its parent: from Linux's `/proc`, as small installations lack `ps`, else from `ps`.
+fn processes() -> Vec<(u32, u32)> {
+    if let Ok(entries) = std::fs::read_dir("/proc").map(|entries| entries.flatten()) {
+        let parent_of = |pid: u32| {
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+            status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
+        };
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        return pids.filter_map(|pid| Some((pid, parent_of(pid)?))).collect();
+    }
+    let table = Cmd::new("ps").args("-A -o pid=,ppid=").capture().unwrap_or_default();
+    let pair = |line: &str| {
+        let mut numbers = line.split_whitespace().map(str::parse);
+        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+    };
+    table.lines().filter_map(pair).collect()
+}
+
+/// The processes below `root` among pairs of a process and its parent.
+fn descendants(pairs: &[(u32, u32)], root: u32) -> Vec<u32> {
+    let mut found = vec![root];
+    let mut next = 0;
+    while let Some(&parent) = found.get(next) {
+        let below =
+            pairs.iter().filter(|(pid, of)| *of == parent && !found.contains(pid)).map(|(pid, _)| *pid);
+        found.extend(below.collect::<Vec<_>>());
+        next += 1;
+    }
+    found.split_off(1)
+}
+
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::fs;
 
@@ -206,11 +231,30 @@ mod tests {
     }
 
     #[test]
-    fn what_outlasts_its_time_is_ended_with_its_children() {
+    fn what_outlasts_its_time_is_ended_with_what_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let pid = folder.path().join("pid");
+        let script = format!("(sleep 60 & echo $! > {}; wait) & wait", pid.display());
         let start = Instant::now();
-        let (ended, _) = logged("sleep 60 & sleep 60; wait", Duration::from_millis(100));
+        let (ended, _) = logged(&script, Duration::from_millis(500));
         assert_eq!(ended, Ended::TooLate);
         assert!(start.elapsed() < Duration::from_secs(20));
+        let pid = fs::read_to_string(pid).unwrap();
+        // A zombie has ended; it stays until whoever adopted it looks.
+        let ended = || {
+            std::thread::sleep(Duration::from_millis(20));
+            let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+            stat.is_err() || stat.is_ok_and(|stat| stat.contains(") Z "))
+        };
+        assert!((0..100).any(|_| ended()), "process {pid} is left");
+    }
+
+    #[test]
+    fn descendants_are_found_through_their_parents() {
+        let pairs = [(1, 0), (10, 1), (11, 10), (12, 11), (13, 1), (14, 10)];
+        assert_eq!(descendants(&pairs, 10), [11, 14, 12]);
+        assert_eq!(descendants(&pairs, 13), Vec::<u32>::new());
+        assert!(processes().iter().any(|(pid, _)| *pid == std::process::id()));
     }
 
     #[test]

@@ -170,17 +170,30 @@ pub fn check(dist: &Path) -> Result<Vec<String>> {
     for (name, _) in sizes.iter().filter(|(name, _)| name.ends_with(".html")) {
         let page = fs::read_to_string(dist.join(name))?;
         findings.extend(absolute_urls(&page).map(|url| format!("{name}: {url} works under one path only")));
+        let lost = |file: &&str| !dist.join(file).exists();
+        findings.extend(local_files(&page).filter(lost).map(|file| format!("{name}: {file} is not there")));
     }
     Ok(findings)
 }
 
 /// The attributes of `page` that name a path from the host's root.
-fn absolute_urls(page: &str) -> impl Iterator<Item = &str> {
-    ["href=\"/", "src=\"/"].into_iter().flat_map(move |start| {
-        page.match_indices(start).map(move |(at, _)| {
-            let rest = &page[at..];
-            let end = rest[start.len()..].find('"').map_or(rest.len(), |end| start.len() + end + 1);
-            &rest[..end]
+fn absolute_urls(page: &str) -> impl Iterator<Item = String> {
+    urls(page)
+        .filter(|(_, url)| url.starts_with('/'))
+        .map(|(attribute, url)| format!("{attribute}=\"{url}\""))
+}
+
+/// The files of the site that `page` refers to, without queries.
+fn local_files(page: &str) -> impl Iterator<Item = &str> {
+    urls(page).filter_map(|(_, url)| url.strip_prefix("./")?.split(['?', '#']).next())
+}
+
+/// Every `href` and `src` of `page`, with its value.
+fn urls(page: &str) -> impl Iterator<Item = (&'static str, &str)> {
+    ["href", "src"].into_iter().flat_map(move |attribute| {
+        page.match_indices(attribute).filter_map(move |(at, _)| {
+            let value = page[at + attribute.len()..].strip_prefix("=\"")?;
+            Some((attribute, value.split('"').next()?))
         })
     })
 }
@@ -214,11 +227,14 @@ mod tests {
     }
 
     #[test]
-    fn urls_from_the_root_are_found_in_every_page() {
+    fn urls_that_lead_nowhere_are_found_in_every_page() {
         let site = complete();
-        let page = "<a href=\"./ok\"><script src=\"/app.js\"></script><a href=\"https://example.org/\">";
+        let page = "<a href=\"./app.js?v=1\"><script src=\"/app.js\"></script><a href=\"https://example.org/\">\
+                    <link href=\"./page.css\">";
         fs::write(site.path().join("embed.html"), page).unwrap();
-        assert_eq!(check(site.path()).unwrap(), ["embed.html: src=\"/app.js\" works under one path only"]);
+        let expected =
+            ["embed.html: src=\"/app.js\" works under one path only", "embed.html: page.css is not there"];
+        assert_eq!(check(site.path()).unwrap(), expected);
     }
 
     #[test]
