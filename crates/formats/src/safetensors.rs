@@ -4,6 +4,7 @@
 //! in `usize` bits: on wasm32 a valid tensor of 512 MiB is already too much for it. The rules are the
 //! format's own (github.com/huggingface/safetensors, "Format"), all in `u64`.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::marker::PhantomData;
@@ -72,6 +73,7 @@ pub async fn read_header(source: &dyn ByteSource, file: usize) -> Result<Header,
     check(name, file, size, data_start, entries)
 }
 
+/// Each tensor by itself, then all of them together.
 fn check(
     name: &str,
     file: usize,
@@ -82,58 +84,65 @@ fn check(
     unique(name, metadata.iter().map(|(key, _)| key))?;
     unique(name, tensors.iter().map(|(key, _)| key))?;
     tensors.sort_by_key(|(_, entry)| entry.data_offsets);
+    for (tensor, entry) in &tensors {
+        check_size(name, tensor, entry)?;
+    }
+    check_places(name, size, data_start, &tensors)?;
 
     let mut header = Header::default();
-    let mut end = 0;
-    for (tensor, entry) in tensors {
-        let [start, stop] = entry.data_offsets;
-        let fault = || (name.to_owned(), tensor.clone());
-        if start != end {
-            let (file, tensor) = fault();
-            return Err(if start < end {
-                FormatError::TensorOverlap { file, tensor, start, end }
-            } else {
-                FormatError::TensorHole { file, tensor, start, end }
-            });
-        }
-        let found = stop.checked_sub(start).ok_or_else(|| FormatError::SafetensorsHeader {
-            file: name.to_owned(),
-            message: format!("tensor {tensor} ends at byte {stop}, before its start {start}"),
-        })?;
-        if let Some(expected) = stored_bytes(&entry).map_err(|()| {
-            let (file, tensor) = fault();
-            FormatError::ShapeOverflow { file, tensor, shape: entry.shape.0.clone() }
-        })? && expected != found
-        {
-            let (file, tensor) = fault();
-            let (shape, dtype) = (entry.shape.0, entry.dtype);
-            return Err(FormatError::SizeMismatch { file, tensor, shape, dtype, expected, found });
-        }
-        end = stop;
-        match supported(&entry.dtype) {
-            Some(dtype) => header.tensors.push(TensorInfo {
-                name: tensor,
-                shape: entry.shape.0,
-                dtype,
-                file,
-                offset: data_start.saturating_add(start),
-                bytes: found,
-            }),
-            None => {
-                let dtype = entry.dtype;
-                header.unsupported.push(UnsupportedTensor { name: tensor, dtype, file, bytes: found });
+    for (name, Entry { dtype, shape, data_offsets: [start, end] }) in tensors {
+        let (offset, bytes) = (data_start + start, end - start);
+        match supported(&dtype) {
+            Some(dtype) => {
+                header.tensors.push(TensorInfo { name, shape: shape.0, dtype, file, offset, bytes })
             }
+            None => header.unsupported.push(UnsupportedTensor { name, dtype, file, bytes }),
+        }
+    }
+    Ok(header)
+}
+
+/// The offsets must give a tensor the bytes that its shape and type take.
+fn check_size(name: &str, tensor: &str, entry: &Entry) -> Result<(), FormatError> {
+    let (file, tensor) = (name.to_owned(), tensor.to_owned());
+    let [start, end] = entry.data_offsets;
+    let Some(found) = end.checked_sub(start) else {
+        let message = format!("tensor {tensor} ends at byte {end}, before its start {start}");
+        return Err(FormatError::SafetensorsHeader { file, message });
+    };
+    let shape = entry.shape.0.clone();
+    match stored_bytes(entry) {
+        Ok(expected) if expected.is_none_or(|expected| expected == found) => Ok(()),
+        Ok(expected) => {
+            let (dtype, expected) = (entry.dtype.clone(), expected.unwrap_or(found));
+            Err(FormatError::SizeMismatch { file, tensor, shape, dtype, expected, found })
+        }
+        Err(Overflow) => Err(FormatError::ShapeOverflow { file, tensor, shape }),
+    }
+}
+
+/// The tensors, sorted by offset, must follow one another without a gap to the file's end.
+fn check_places(
+    name: &str,
+    size: u64,
+    data_start: u64,
+    tensors: &[(String, Entry)],
+) -> Result<(), FormatError> {
+    let file = name.to_owned();
+    let mut end = 0;
+    for (tensor, Entry { data_offsets: [start, stop], .. }) in tensors {
+        let (tensor, start) = (|| tensor.clone(), *start);
+        match start.cmp(&end) {
+            Ordering::Less => return Err(FormatError::TensorOverlap { file, tensor: tensor(), start, end }),
+            Ordering::Greater => return Err(FormatError::TensorHole { file, tensor: tensor(), start, end }),
+            Ordering::Equal => end = *stop,
         }
     }
     let needed = data_start.saturating_add(end);
     match needed.cmp(&size) {
-        std::cmp::Ordering::Equal => Ok(header),
-        std::cmp::Ordering::Greater => {
-            Err(FormatError::Truncated { file: name.to_owned(), needed, actual: size })
-        }
-        std::cmp::Ordering::Less => {
-            Err(FormatError::TrailingBytes { file: name.to_owned(), expected: needed, actual: size })
-        }
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(FormatError::Truncated { file, needed, actual: size }),
+        Ordering::Less => Err(FormatError::TrailingBytes { file, expected: needed, actual: size }),
     }
 }
 
@@ -156,8 +165,11 @@ fn supported(dtype: &str) -> Option<DType> {
     }
 }
 
-/// Bytes that shape and type take; `None` for a type unknown to us; an error where it overflows.
-fn stored_bytes(entry: &Entry) -> Result<Option<u64>, ()> {
+/// A size that does not fit in 64 bits.
+struct Overflow;
+
+/// Bytes that shape and type take; `None` for a type unknown to us.
+fn stored_bytes(entry: &Entry) -> Result<Option<u64>, Overflow> {
     let bits = match entry.dtype.as_str() {
         "F4" => 4,
         "F6_E2M3" | "F6_E3M2" => 6,
@@ -167,9 +179,9 @@ fn stored_bytes(entry: &Entry) -> Result<Option<u64>, ()> {
         "I64" | "U64" | "F64" | "C64" => 64,
         _ => return Ok(None),
     };
-    let elements = element_count(&entry.shape.0).ok_or(())?;
+    let elements = element_count(&entry.shape.0).ok_or(Overflow)?;
     // Bits in u128: 2^61 bytes still count as a size, and are then found to exceed the file.
-    u64::try_from((u128::from(elements) * bits).div_ceil(8)).map(Some).map_err(|_| ())
+    u64::try_from((u128::from(elements) * bits).div_ceil(8)).map(Some).map_err(|_| Overflow)
 }
 
 /// The header's JSON as it stands, duplicates included.

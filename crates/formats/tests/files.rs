@@ -60,9 +60,7 @@ fn expected_code(format: &str, error: &str) -> Option<&'static [&'static str]> {
         "tensor outside the file" => &["gguf_offset", "tensor_hole", "truncated_file"],
         "overlapping tensors" => &["gguf_offset", "tensor_overlap"],
         "tensor size overflows" => &["shape_overflow"],
-        "tensor size and shape disagree" => {
-            &["size_mismatch", "shape_overflow", "safetensors_header", "tensor_overlap"]
-        }
+        "tensor size and shape disagree" => &["size_mismatch", "shape_overflow", "safetensors_header"],
         "truncated file" => &["truncated_file", "gguf_limit"],
         "unknown tensor type" => &["unsupported_dtype"],
         "unknown GGUF version" => &["gguf_version"],
