@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import type { Event, Request } from '../src/client/protocol.gen.js';
+
+interface Posted {
+  readonly id: number;
+  readonly event: Event;
+}
+
+/** Loads worker.ts anew into a made-up worker scope; beside it lies the fake host as the CPU module. */
+async function load(wasm: () => Response): Promise<{ posted: Posted[]; send: (id: number, request: object) => void; fire: (type: string, event: object) => void }> {
+  const listeners = new Map<string, (event: object) => void>();
+  const posted: Posted[] = [];
+  const scope = {
+    navigator: {},
+    location: { search: `?v=${Math.random()}` },
+    postMessage: (message: Posted) => posted.push(message),
+    addEventListener: (type: string, listener: (event: object) => void) => listeners.set(type, listener),
+  };
+  Object.assign(globalThis, { self: scope, fetch: () => Promise.resolve(wasm()) });
+  const url = pathToFileURL(`${import.meta.dirname}/worker.js`);
+  url.search = scope.location.search;
+  await import(url.href);
+  const fire = (type: string, event: object): void => listeners.get(type)?.({ preventDefault: () => undefined, ...event });
+  return { posted, fire, send: (id, request) => { fire('message', { data: { id, request } }); } };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let i = 0; i < 200 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.ok(condition(), 'did not happen');
+}
+
+const start: Partial<Request> = { type: 'start', device: 'auto', allowSoftware: false };
+const of = (posted: Posted[], type: string): Posted[] => posted.filter(({ event }) => event.type === type);
+const wasm = (): Response => new Response(new Uint8Array(64), { headers: { 'content-length': '64' } });
+
+test('keeps early messages and answers them after the start, with the reason of the device', async () => {
+  const { posted, send } = await load(wasm);
+  send(1, start);
+  send(2, { type: 'tokenize', text: 'a b', special: false });
+  await until(() => of(posted, 'tokens').length === 1);
+  const [started] = of(posted, 'started');
+  assert.ok(started?.event.type === 'started');
+  assert.deepEqual(
+    [started.id, started.event.device.kind, started.event.device.reason],
+    [1, 'cpu', 'This browser has no WebGPU here.'],
+  );
+  assert.ok(posted.indexOf(started) < posted.findIndex(({ id }) => id === 2));
+});
+
+test('says that it was not started, and can still be', async () => {
+  const { posted, send } = await load(wasm);
+  send(1, { type: 'close' });
+  assert.ok(posted[0]?.event.type === 'failed' && posted[0].event.error.code === 'not_started');
+  send(2, start);
+  await until(() => of(posted, 'started').length === 1);
+});
+
+test('tells of an engine that cannot be fetched, for every request, and can try again', async () => {
+  let answer = (): Response => new Response('', { status: 404 });
+  const { posted, send } = await load(() => answer());
+  send(1, start);
+  send(2, { type: 'close' });
+  await until(() => of(posted, 'failed').length === 2);
+  const [first] = of(posted, 'failed');
+  assert.ok(first?.event.type === 'failed' && first.event.error.code === 'engine_load');
+  assert.match(first.event.error.message, /404/);
+  answer = wasm;
+  send(3, start);
+  await until(() => of(posted, 'started').length === 1);
+});
+
+test('asked for a GPU where there is none, fails with what to do', async () => {
+  const { posted, send } = await load(wasm);
+  send(1, { ...start, device: 'gpu' });
+  await until(() => posted.length === 1);
+  assert.ok(posted[0]?.event.type === 'failed' && posted[0].event.error.code === 'no_gpu');
+});
+
+test('after a trap it is dead: it says so once, and to every request after', async () => {
+  const { posted, send, fire } = await load(wasm);
+  send(1, start);
+  await until(() => of(posted, 'started').length === 1);
+  fire('unhandledrejection', { reason: new Error('a fetch nobody waits for') });
+  assert.equal(of(posted, 'failed').length, 0);
+  fire('error', { message: 'RuntimeError: unreachable' });
+  fire('unhandledrejection', { reason: new WebAssembly.RuntimeError('unreachable') });
+  const failed = of(posted, 'failed');
+  assert.deepEqual(
+    failed.map(({ id, event }) => [id, event.type === 'failed' && event.error.code]),
+    [[0, 'panicked']],
+  );
+  send(2, { type: 'tokenize', text: 'x', special: false });
+  const after = posted.at(-1);
+  assert.ok(after?.id === 2 && after.event.type === 'failed' && after.event.error.code === 'panicked');
+});
