@@ -36,6 +36,8 @@ pub(crate) struct SentencePiece {
     unknown: Option<u32>,
     added: AddedTokens,
     add_space_prefix: bool,
+    /// No token reaches over the start of a word, so words can be merged one by one.
+    words_apart: bool,
 }
 
 /// Builds the tokenizer of a `llama` vocabulary.
@@ -90,6 +92,7 @@ pub(crate) fn load(vocabulary: &Vocabulary) -> Result<Parts, TextError> {
     let add_space_prefix = vocabulary.add_space_prefix.unwrap_or(true);
     let (before, after) = edges(vocabulary, bos, eos, true);
     let model = SentencePiece {
+        words_apart: tokens.keys().all(|token| words(token).count() == 1),
         longest: tokens.keys().map(String::len).max().unwrap_or(0),
         tokens,
         // Adding zero makes -0.0 equal to 0.0 in the total order that the queue needs.
@@ -115,15 +118,22 @@ impl SentencePiece {
                 starts = true;
             } else {
                 let prefix = if starts && self.add_space_prefix { SPACE } else { "" };
-                self.merge(&(prefix.to_owned() + &part.replace(' ', SPACE)), ids)?;
+                let text = prefix.to_owned() + &part.replace(' ', SPACE);
+                let mut unknown_before = false;
+                if self.words_apart {
+                    words(&text).try_for_each(|word| self.merge(word, &mut unknown_before, ids))?;
+                } else {
+                    self.merge(&text, &mut unknown_before, ids)?;
+                }
                 starts = false;
             }
         }
         Ok(())
     }
 
-    /// Appends the ids of `text`, whose spaces are already marks.
-    fn merge(&self, text: &str, ids: &mut Vec<u32>) -> Result<(), TextError> {
+    /// Appends the ids of `text`, whose spaces are already marks. `unknown_before` says whether
+    /// the last id is the unknown token.
+    fn merge(&self, text: &str, unknown_before: &mut bool, ids: &mut Vec<u32>) -> Result<(), TextError> {
         let mut chain = Chain::new(text);
         let mut queue = BinaryHeap::new();
         for right in 1..chain.0.len() {
@@ -137,18 +147,14 @@ impl SentencePiece {
             queue.extend(previous.and_then(|previous| self.pair(text, &chain, previous, pair.left)));
             queue.extend(next.and_then(|next| self.pair(text, &chain, pair.left, next)));
         }
-        let mut unknown_before = false;
         for symbol in chain.0.iter().filter(|symbol| symbol.len > 0) {
             let piece = &text[symbol.start..symbol.start + symbol.len];
-            let known = self.tokens.get(piece);
-            let is_unknown = match known {
-                Some(&id) => {
-                    ids.push(id);
-                    false
-                }
-                None => self.fall_back(piece, unknown_before, ids)?,
-            };
-            unknown_before = is_unknown;
+            if let Some(&id) = self.tokens.get(piece) {
+                ids.push(id);
+                *unknown_before = false;
+            } else {
+                *unknown_before = self.fall_back(piece, *unknown_before, ids)?;
+            }
         }
         Ok(())
     }
@@ -179,6 +185,18 @@ impl SentencePiece {
         let score = *self.scores.get(id as usize)?;
         Some(Pair { score, left, right, len })
     }
+}
+
+/// Cuts marked text before every mark that follows something else.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let marks = rest.len() - rest.trim_start_matches(SPACE).len();
+        let end = rest[marks..].find(SPACE).map_or(rest.len(), |at| marks + at);
+        let (word, after) = rest.split_at(end);
+        rest = after;
+        (!word.is_empty()).then_some(word)
+    })
 }
 
 /// A run of the text that is one piece for now.

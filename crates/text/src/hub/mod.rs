@@ -51,16 +51,12 @@ pub(crate) fn load(tokenizer: &[u8], config: Option<&Value>) -> Result<Parts, Te
     let pre_tokenizer = file.pre_tokenizer.map(components::pre_tokenizer).transpose()?;
     let byte_level = pre_tokenizer.as_ref().is_some_and(components::spells_bytes);
     let decoder = Decoder::new(file.decoder, byte_level)?;
-    let (model, tokens) = file.model.build()?;
-    let added = AddedTokens::new(file.added_tokens, &model, normalizer.as_ref())?;
-
     let mut pieces = PieceTable::default();
-    for (token, id) in &tokens {
-        // Where two spellings share an id, the one the model gives back counts.
-        if pieces.get(*id).is_none() || model.id_to_token(*id).as_ref() == Some(token) {
-            pieces.set(*id, &decoder.bytes(token)?, false)?;
-        }
+    for (token, id) in file.model.tokens() {
+        pieces.set(id, &decoder.bytes(token)?, false)?;
     }
+    let model = file.model.build()?;
+    let added = AddedTokens::new(file.added_tokens, &model, normalizer.as_ref())?;
     for (id, token) in added.iter() {
         let bytes = if token.special {
             token.content.clone().into_bytes()

@@ -12,7 +12,6 @@ use tokenizers::models::wordlevel::WordLevelBuilder;
 use tokenizers::models::wordpiece::WordPieceBuilder;
 
 use crate::error::{TextError, shorten};
-use crate::limits::MAX_TOKENS;
 
 /// The fields of every kind of model. `dropout` is left out on purpose: encoding is repeatable.
 #[derive(Deserialize)]
@@ -34,12 +33,9 @@ pub(super) struct ModelFile {
     ignore_merges: Option<bool>,
 }
 
-/// Tokens with their ids.
-type Tokens = Vec<(String, u32)>;
-
 /// A vocabulary is a map to ids, or for Unigram a list with scores.
 enum Vocab {
-    Ids(Tokens),
+    Ids(Vec<(String, u32)>),
     Scores(Vec<(String, f64)>),
 }
 
@@ -52,17 +48,25 @@ enum Merge {
 }
 
 impl ModelFile {
-    /// Builds the model; also gives all its tokens.
-    pub(super) fn build(self) -> Result<(ModelWrapper, Tokens), TextError> {
-        let kind = match &self.kind {
-            Some(kind) => kind.clone(),
+    /// All tokens with their ids.
+    pub(super) fn tokens(&self) -> Box<dyn Iterator<Item = (&str, u32)> + '_> {
+        match &self.vocab {
+            Vocab::Ids(tokens) => Box::new(tokens.iter().map(|(token, id)| (token.as_str(), *id))),
+            Vocab::Scores(scores) => Box::new(scores.iter().map(|(token, _)| token.as_str()).zip(0..)),
+        }
+    }
+
+    /// Builds the model.
+    pub(super) fn build(mut self) -> Result<ModelWrapper, TextError> {
+        let kind = match self.kind.take() {
+            Some(kind) => kind,
             None => self.guess_kind().to_owned(),
         };
-        match (kind.as_str(), &self.vocab) {
-            ("BPE", Vocab::Ids(_)) => self.bpe(),
-            ("WordPiece", Vocab::Ids(_)) => self.word_piece(),
-            ("WordLevel", Vocab::Ids(_)) => self.word_level(),
-            ("Unigram", Vocab::Scores(_)) => self.unigram(),
+        match (kind.as_str(), std::mem::replace(&mut self.vocab, Vocab::Scores(Vec::new()))) {
+            ("BPE", Vocab::Ids(vocab)) => self.bpe(vocab.into_iter().collect()),
+            ("WordPiece", Vocab::Ids(vocab)) => self.word_piece(vocab.into_iter().collect()),
+            ("WordLevel", Vocab::Ids(vocab)) => self.word_level(vocab.into_iter().collect()),
+            ("Unigram", Vocab::Scores(scores)) => self.unigram(scores),
             ("BPE" | "WordPiece" | "WordLevel" | "Unigram", _) => {
                 Err(TextError::invalid(format!("the vocabulary is not of the shape that {kind} needs")))
             }
@@ -80,25 +84,7 @@ impl ModelFile {
         }
     }
 
-    /// The vocabulary of a model that maps tokens to ids.
-    fn ids(vocab: Vocab) -> Result<(Tokens, AHashMap<String, u32>), TextError> {
-        let tokens = match vocab {
-            Vocab::Ids(tokens) => tokens,
-            Vocab::Scores(_) => Vec::new(),
-        };
-        if let Some((_, id)) = tokens.iter().find(|(_, id)| *id as usize >= MAX_TOKENS) {
-            return Err(TextError::TooLarge {
-                what: "the largest token id",
-                size: *id as usize,
-                limit: MAX_TOKENS - 1,
-            });
-        }
-        let map = tokens.iter().cloned().collect();
-        Ok((tokens, map))
-    }
-
-    fn bpe(self) -> Result<(ModelWrapper, Tokens), TextError> {
-        let (tokens, vocab) = Self::ids(self.vocab)?;
+    fn bpe(self, vocab: AHashMap<String, u32>) -> Result<ModelWrapper, TextError> {
         let prefix = self.continuing_subword_prefix.unwrap_or_default();
         let mut merges = Vec::new();
         for (index, merge) in self.merges.unwrap_or_default().into_iter().enumerate() {
@@ -127,11 +113,10 @@ impl ModelFile {
         if let Some(unknown) = self.unk_token {
             builder = builder.unk_token(unknown);
         }
-        Ok((builder.build().map_err(invalid)?.into(), tokens))
+        Ok(builder.build().map_err(invalid)?.into())
     }
 
-    fn word_piece(self) -> Result<(ModelWrapper, Tokens), TextError> {
-        let (tokens, vocab) = Self::ids(self.vocab)?;
+    fn word_piece(self, vocab: AHashMap<String, u32>) -> Result<ModelWrapper, TextError> {
         let mut builder = WordPieceBuilder::new().vocab(vocab);
         if let Some(unknown) = self.unk_token {
             builder = builder.unk_token(unknown);
@@ -142,32 +127,26 @@ impl ModelFile {
         if let Some(limit) = self.max_input_chars_per_word {
             builder = builder.max_input_chars_per_word(limit);
         }
-        Ok((builder.build().map_err(invalid)?.into(), tokens))
+        Ok(builder.build().map_err(invalid)?.into())
     }
 
-    fn word_level(self) -> Result<(ModelWrapper, Tokens), TextError> {
-        let (tokens, vocab) = Self::ids(self.vocab)?;
+    fn word_level(self, vocab: AHashMap<String, u32>) -> Result<ModelWrapper, TextError> {
         let mut builder = WordLevelBuilder::new().vocab(vocab);
         if let Some(unknown) = self.unk_token {
             builder = builder.unk_token(unknown);
         }
-        Ok((builder.build().map_err(invalid)?.into(), tokens))
+        Ok(builder.build().map_err(invalid)?.into())
     }
 
-    fn unigram(self) -> Result<(ModelWrapper, Tokens), TextError> {
-        let scores = match self.vocab {
-            Vocab::Scores(scores) => scores,
-            Vocab::Ids(_) => Vec::new(),
-        };
+    fn unigram(self, scores: Vec<(String, f64)>) -> Result<ModelWrapper, TextError> {
         if let Some((token, _)) = scores.iter().find(|(token, score)| token.is_empty() || score.is_nan()) {
             return Err(TextError::invalid(format!(
                 "the token {:?} is empty or has no score",
                 shorten(token)
             )));
         }
-        let tokens = scores.iter().map(|(token, _)| token.clone()).zip(0..).collect();
         let model = Unigram::from(scores, self.unk_id, self.byte_fallback.unwrap_or(false));
-        Ok((model.map_err(invalid)?.into(), tokens))
+        Ok(model.map_err(invalid)?.into())
     }
 }
 
