@@ -214,9 +214,9 @@ impl FormatError {
                 "The file is not a complete model (perhaps an adapter), or its architecture is not supported."
             }
             Self::MissingConfig { .. } => {
-                "Open config.json together with the weights: drop the whole folder."
+                "Open config.json together with the weights: open the whole folder."
             }
-            Self::MissingShard { .. } => "Open all shards together: drop the whole folder.",
+            Self::MissingShard { .. } => "Open all shards together: open the whole folder.",
             Self::GgufBigEndian { .. } => "Use the little-endian variant of the file.",
             Self::GgufVersion { version: 0 | 1, .. } => {
                 "Convert the original model again with a current llama.cpp to get a GGUF file of version 3."

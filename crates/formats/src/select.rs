@@ -1,7 +1,7 @@
 //! Which of the opened files are the model: by name where names are telling, else by content.
 
 use crate::content::{Content, SNIFF_BYTES};
-use crate::source::{base_name, folder, read_exact};
+use crate::source::{base_name, depth, folder, read_exact};
 use crate::{ByteSource, FileSet, FormatError};
 
 /// Files looked into where no name tells which of them are weights.
@@ -41,7 +41,7 @@ const GGUF: &str = ".gguf";
 
 fn by_name(files: &FileSet, named: &[usize]) -> Result<Weights, FormatError> {
     let name = |i: usize| files.get(i).map_or("", ByteSource::name);
-    let depth = |i: &usize| folder(name(*i)).matches(['/', '\\']).count();
+    let depth = |i: &usize| depth(folder(name(*i)));
     let shallowest = named.iter().map(depth).min().unwrap_or(0);
     let top: Vec<usize> = named.iter().copied().filter(|i| depth(i) == shallowest).collect();
     if top.iter().any(|&i| folder(name(i)) != folder(name(top[0]))) {

@@ -198,6 +198,11 @@ pub(crate) fn folder(name: &str) -> &str {
     &name[..name.len() - base_name(name).len()]
 }
 
+/// Number of folders in a path that ends with its separator.
+pub(crate) fn depth(folder: &str) -> usize {
+    folder.matches(['/', '\\']).count()
+}
+
 impl FileSet {
     /// An empty set.
     pub fn new() -> Self {
@@ -231,23 +236,26 @@ impl FileSet {
 
     /// Index of the file with this base name; of several, the one in the fewest folders.
     pub fn find(&self, name: &str) -> Option<usize> {
-        let depth = |file: &dyn ByteSource| folder(file.name()).matches(['/', '\\']).count();
         self.iter()
             .filter(|(_, file)| base_name(file.name()) == name)
-            .min_by_key(|(_, file)| depth(*file))
+            .min_by_key(|(_, file)| depth(folder(file.name())))
             .map(|(index, _)| index)
     }
 
-    /// Index of the file called `name` in the same folder as file `index`; failing that, of one
-    /// that was opened without a folder.
+    /// Index of the file called `name` that belongs to file `index`: the one in the same folder,
+    /// else one that was opened without a folder, else the only one in no deeper a folder (a link
+    /// may have led elsewhere). What lies in deeper folders belongs to something else.
     pub fn find_beside(&self, index: usize, name: &str) -> Option<usize> {
-        let wanted = self.get(index).map_or("", |file| folder(file.name()));
-        let in_folder = |wanted: &str| {
-            self.iter()
-                .find(|(_, file)| base_name(file.name()) == name && folder(file.name()) == wanted)
-                .map(|(index, _)| index)
-        };
-        in_folder(wanted).or_else(|| in_folder(""))
+        let here = self.get(index).map_or("", |file| folder(file.name()));
+        let called: Vec<(usize, &str)> = self
+            .iter()
+            .filter(|(_, file)| base_name(file.name()) == name)
+            .map(|(index, file)| (index, folder(file.name())))
+            .collect();
+        let in_folder = |wanted: &str| called.iter().find(|(_, folder)| *folder == wanted);
+        let shallow: Vec<_> = called.iter().filter(|(_, folder)| depth(folder) <= depth(here)).collect();
+        let only = if let [one] = shallow.as_slice() { Some(*one) } else { None };
+        in_folder(here).or_else(|| in_folder("")).or(only).map(|(index, _)| *index)
     }
 
     /// The whole of a small file (`config.json`, `tokenizer.json`…).

@@ -161,6 +161,11 @@ fn files_are_found_by_base_name_and_folder() {
     assert_eq!(set.find_beside(0, "x.json"), Some(0));
     assert_eq!(set.find_beside(0, "y.json"), Some(2));
     assert_eq!(set.find_beside(2, "x.json"), None);
+    assert_eq!(set.find_beside(3, "x.json"), Some(1));
+    let linked = common::files(["blobs/w", "m/c", "a/d", "b/d", "blobs/x/e"].map(|name| (name, vec![])));
+    assert_eq!(linked.find_beside(0, "c"), Some(1));
+    assert_eq!(linked.find_beside(0, "d"), None, "nothing says which one is meant");
+    assert_eq!(linked.find_beside(0, "e"), None, "a folder below is something else's");
     assert_eq!(block_on(set.read_small(9, 10)).unwrap_err().code(), "no_files");
     assert_eq!((set.len(), set.is_empty()), (4, false));
 }

@@ -117,8 +117,11 @@ fn special_ids_are_in_the_vocabulary() {
         let key = format!("tokenizer.ggml.{key}_token_id");
         assert_eq!(fault(&four().u32(&key, 3)), "opened");
         assert_eq!(fault(&four().u32(&key, 4)), "vocabulary_invalid");
-        assert_eq!(fault(&four().u32(&key, u32::MAX)), "vocabulary_invalid");
+        assert_eq!(fault(&four().u32(&key, u32::MAX - 1)), "vocabulary_invalid");
     }
+    // -1 stands for none.
+    let none = vocabulary(&four().u32("tokenizer.ggml.bos_token_id", u32::MAX)).unwrap();
+    assert_eq!(none.bos, None);
 }
 
 #[test]

@@ -63,7 +63,11 @@ impl Vocabulary {
         if metadata.value(TOKENS).is_none() {
             return Ok(None);
         }
-        let id = |key: &str| metadata.get::<u32>(&format!("tokenizer.ggml.{key}_token_id"));
+        // Some converters write -1 for "none".
+        let id = |key: &str| {
+            let id = metadata.get::<u32>(&format!("tokenizer.ggml.{key}_token_id"))?;
+            Ok::<_, FormatError>(id.filter(|&id| id != u32::MAX))
+        };
         let flag = |key: &str| metadata.get::<bool>(&format!("tokenizer.ggml.{key}"));
         let text = |key: &str| Ok::<_, FormatError>(metadata.get::<&str>(key)?.map(str::to_owned));
         let mut vocabulary = Self {
