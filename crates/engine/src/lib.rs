@@ -1,1 +1,17 @@
-//! glassbox engine
+//! The engine: opens a device and a model, runs prompts, captures traces, generates tokens.
+
+pub mod device;
+mod error;
+mod generate;
+mod host;
+mod model;
+mod sampler;
+mod trace;
+
+pub use device::OpenDevice;
+pub use error::EngineError;
+pub use generate::{Finish, Generation, GenerationTiming, Step};
+pub use host::{Host, Undisturbed};
+pub use model::{Model, Summary, inspect, read_tokenizer};
+pub use sampler::{Candidate, Distribution, Draw, Sampler, SamplerSettings, StageKind};
+pub use trace::{CAPTURE_LIMIT, HostTensor, Trace};

@@ -1,0 +1,163 @@
+//! The command line's arguments.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use glassbox_engine::SamplerSettings;
+
+/// Runs open language models and shows what they compute.
+#[derive(Debug, Parser)]
+#[command(name = "glassbox", version, about)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs a prompt and writes what the model computes to a safetensors file.
+    Trace(Trace),
+    /// Continues a prompt.
+    Generate(Generate),
+    /// Splits standard input into token ids, or joins ids to text.
+    Tokenize(Tokenize),
+    /// Says what a model is, or what is wrong with it.
+    Check(Check),
+    /// Measures load, prefill and decode; prints JSON.
+    Bench(Bench),
+}
+
+/// Where to compute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Backend {
+    /// The SIMD CPU backend.
+    Cpu,
+    /// A GPU through wgpu; a software adapter too.
+    Gpu,
+}
+
+/// What to run.
+#[derive(Debug, ClapArgs)]
+#[group(required = true, multiple = false)]
+pub struct Prompt {
+    /// Token ids, comma-separated.
+    #[arg(long, value_delimiter = ',')]
+    pub tokens: Option<Vec<u32>>,
+    /// Text for the model's tokenizer; special tokens are added as the model wants them.
+    #[arg(long)]
+    pub prompt: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Trace {
+    /// A folder in the hub's layout, or a .gguf file.
+    pub model: PathBuf,
+    #[command(flatten)]
+    pub prompt: Prompt,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value = "cpu")]
+    pub backend: Backend,
+    /// `all`, or any of `logits`, `pattern`, `resid`, other kinds (`z`, `mlp_out`…) and full site names.
+    #[arg(long, value_delimiter = ',', default_value = "all")]
+    pub capture: Vec<String>,
+    /// Heads to switch off, as LAYER.HEAD.
+    #[arg(long, value_delimiter = ',')]
+    pub ablate: Vec<String>,
+    /// The safetensors file to write.
+    #[arg(long)]
+    pub out: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Generate {
+    /// A folder in the hub's layout, or a .gguf file.
+    pub model: PathBuf,
+    #[command(flatten)]
+    pub prompt: Prompt,
+    /// At most so many new tokens.
+    #[arg(short, default_value_t = 64)]
+    pub n: usize,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value = "cpu")]
+    pub backend: Backend,
+    #[command(flatten)]
+    pub sampler: SamplerArgs,
+    /// Print the new ids, comma-separated, instead of text.
+    #[arg(long)]
+    pub ids: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct SamplerArgs {
+    /// Always take the most probable token.
+    #[arg(long)]
+    pub greedy: bool,
+    /// Divides the logits.
+    #[arg(long, default_value_t = 1.0)]
+    pub temperature: f32,
+    /// Keep the k most probable tokens; 0 keeps all.
+    #[arg(long, default_value_t = 0)]
+    pub top_k: usize,
+    /// Keep the smallest set whose probabilities reach p.
+    #[arg(long, default_value_t = 1.0)]
+    pub top_p: f32,
+    /// Keep tokens at least this fraction as probable as the best.
+    #[arg(long, default_value_t = 0.0)]
+    pub min_p: f32,
+    /// Divides positive and multiplies negative logits of tokens already there.
+    #[arg(long, default_value_t = 1.0)]
+    pub repetition_penalty: f32,
+    /// Seed of the random numbers.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
+impl From<SamplerArgs> for SamplerSettings {
+    fn from(args: SamplerArgs) -> Self {
+        Self {
+            temperature: args.temperature,
+            top_k: args.top_k,
+            top_p: args.top_p,
+            min_p: args.min_p,
+            repetition_penalty: args.repetition_penalty,
+            seed: args.seed,
+            greedy: args.greedy,
+        }
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Tokenize {
+    /// A model folder, a tokenizer.json or a .gguf file.
+    pub model: PathBuf,
+    /// Read ids and print text.
+    #[arg(long)]
+    pub decode: bool,
+    /// Recognise special tokens and add those the model wants.
+    #[arg(long)]
+    pub special: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Check {
+    /// A folder in the hub's layout, or a .gguf file.
+    pub model: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Bench {
+    /// A folder in the hub's layout, or a .gguf file.
+    pub model: PathBuf,
+    /// Tokens of prompt.
+    #[arg(long, default_value_t = 64)]
+    pub prompt_tokens: usize,
+    /// Tokens to decode.
+    #[arg(long, default_value_t = 32)]
+    pub new_tokens: usize,
+    /// Runs; the median is printed.
+    #[arg(long, default_value_t = 5)]
+    pub repeat: usize,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value = "cpu")]
+    pub backend: Backend,
+}

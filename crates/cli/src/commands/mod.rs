@@ -1,0 +1,7 @@
+//! One module per command.
+
+pub mod bench;
+pub mod check;
+pub mod generate;
+pub mod tokenize;
+pub mod trace;

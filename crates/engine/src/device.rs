@@ -1,0 +1,66 @@
+//! Opening a device: the SIMD CPU backend or a GPU through wgpu.
+
+use burn::tensor::Device;
+
+use crate::EngineError;
+
+/// An open device.
+#[derive(Debug, Clone)]
+pub struct OpenDevice {
+    /// Where tensors live.
+    pub device: Device,
+    /// Whether it is a GPU.
+    pub gpu: bool,
+    /// Its name as the driver tells it.
+    pub name: String,
+    /// Whether it is a software adapter.
+    pub software: bool,
+}
+
+impl OpenDevice {
+    /// Bytes reserved on a GPU; none on the CPU.
+    pub fn reserved_bytes(&self) -> Option<u64> {
+        self.device.memory_pool_usage().map(|usage| usage.bytes_reserved)
+    }
+}
+
+/// The SIMD CPU backend: always there.
+pub fn cpu() -> OpenDevice {
+    OpenDevice { device: Device::flex(), gpu: false, name: cpu_name(), software: false }
+}
+
+fn cpu_name() -> String {
+    let target = std::env::consts::ARCH;
+    let simd = if cfg!(target_feature = "simd128") { "wasm SIMD128" } else { target };
+    format!("CPU ({simd})")
+}
+
+/// The GPU.
+///
+/// # Errors
+/// If there is no adapter or it cannot be opened.
+#[cfg(feature = "gpu")]
+pub async fn gpu() -> Result<OpenDevice, EngineError> {
+    let (device, setup) = Device::wgpu_options()
+        .init_with_setup_async()
+        .await
+        .map_err(|error| EngineError::NoGpu(error.to_string()))?;
+    let info = setup.adapter.get_info();
+    // Some software adapters do not say what they are, but all have telling names.
+    let name = info.name.clone();
+    let known = ["swiftshader", "llvmpipe", "lavapipe", "software", "basic render"];
+    let lower = format!("{name} {}", info.driver).to_lowercase();
+    let software = info.device_type == burn::tensor::wgpu::wgpu::DeviceType::Cpu
+        || known.iter().any(|word| lower.contains(word));
+    let name = if name.is_empty() { "GPU (WebGPU)".to_owned() } else { name };
+    Ok(OpenDevice { device, gpu: true, name, software })
+}
+
+/// The GPU.
+///
+/// # Errors
+/// Always: this build has no GPU backend.
+#[cfg(not(feature = "gpu"))]
+pub async fn gpu() -> Result<OpenDevice, EngineError> {
+    Err(EngineError::GpuNotBuilt)
+}

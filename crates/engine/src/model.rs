@@ -1,0 +1,175 @@
+//! An open model: decoder, tokenizer and what is known about them.
+
+use std::collections::BTreeMap;
+
+use glassbox_formats::{Checkpoint, Config, FileInfo, FileSet, Format};
+use glassbox_model::{Decoder, DecoderSpec, ModelError};
+use glassbox_text::{Special, Tokenizer};
+
+use crate::{EngineError, Host, OpenDevice};
+
+/// What a model is, without its weights.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// Architecture and sizes.
+    pub spec: DecoderSpec,
+    /// Its name, from its card, metadata or files.
+    pub name: String,
+    /// `safetensors` or `GGUF v3`.
+    pub format: String,
+    /// Number of parameters.
+    pub parameters: u64,
+    /// Bytes in the files by element type.
+    pub dtypes: BTreeMap<String, u64>,
+    /// What kind of tokenizer, if the model came with one.
+    pub tokenizer: Option<String>,
+    /// Licence as the model states it.
+    pub licence: Option<String>,
+    /// Names and sizes of the files.
+    pub files: Vec<FileInfo>,
+    /// Tokens that end a text.
+    pub end_tokens: Vec<u32>,
+}
+
+/// A model that can be run.
+#[derive(Debug)]
+pub struct Model {
+    /// What it is.
+    pub summary: Summary,
+    /// The decoder with its weights.
+    pub decoder: Decoder,
+    /// The tokenizer, if it came with one.
+    pub tokenizer: Option<Tokenizer>,
+    pub(crate) gpu: bool,
+}
+
+/// Reads headers, configuration and tokenizer, and checks that they fit, without reading weights.
+pub async fn inspect(files: FileSet) -> Result<(Checkpoint, Summary, Option<Tokenizer>), EngineError> {
+    let checkpoint = Checkpoint::open(files).await?;
+    if checkpoint.tensors.is_empty() {
+        return Err(ModelError::NoTensors.into());
+    }
+    let (spec, names) = glassbox_model::identify(&checkpoint)?;
+    glassbox_model::check(&checkpoint, &spec, &names)?;
+    let tokenizer = read_tokenizer(&checkpoint)?;
+    if let Some(tokenizer) = &tokenizer {
+        if tokenizer.vocab_size() > spec.vocab {
+            return Err(ModelError::Config {
+                key: "vocab_size".into(),
+                problem: format!(
+                    "the tokenizer knows {} tokens, the model {}",
+                    tokenizer.vocab_size(),
+                    spec.vocab
+                ),
+            }
+            .into());
+        }
+    }
+    let summary = summarise(&checkpoint, spec, tokenizer.as_ref());
+    Ok((checkpoint, summary, tokenizer))
+}
+
+/// Reads a checkpoint's tokenizer: `tokenizer.json`, or the vocabulary in a GGUF.
+pub fn read_tokenizer(checkpoint: &Checkpoint) -> Result<Option<Tokenizer>, EngineError> {
+    let parts = &checkpoint.tokenizer;
+    if let Some(json) = &parts.json {
+        let config = parts.config.as_ref().map(|config| config.to_string().into_bytes());
+        return Ok(Some(Tokenizer::from_hub(json, config.as_deref())?));
+    }
+    Ok(parts.vocabulary.as_ref().map(Tokenizer::from_gguf).transpose()?)
+}
+
+fn summarise(checkpoint: &Checkpoint, spec: DecoderSpec, tokenizer: Option<&Tokenizer>) -> Summary {
+    let parts = &checkpoint.tokenizer;
+    let kind = match &parts.vocabulary {
+        Some(vocabulary) => format!("GGUF vocabulary ({})", vocabulary.model),
+        None => "tokenizer.json".to_owned(),
+    };
+    Summary {
+        name: checkpoint.card.name.clone().unwrap_or_else(|| default_name(checkpoint)),
+        format: match checkpoint.format {
+            Format::Safetensors => "safetensors".to_owned(),
+            Format::Gguf { version } => format!("GGUF v{version}"),
+        },
+        parameters: checkpoint.parameters(),
+        dtypes: checkpoint
+            .dtype_counts()
+            .into_iter()
+            .map(|(dtype, storage)| (dtype.name().to_owned(), storage.bytes))
+            .collect(),
+        tokenizer: tokenizer.map(|_| kind),
+        licence: checkpoint.card.licence.clone(),
+        files: checkpoint.files(),
+        end_tokens: end_tokens(checkpoint, tokenizer),
+        spec,
+    }
+}
+
+/// The name of the folder or file the model came in.
+fn default_name(checkpoint: &Checkpoint) -> String {
+    let files = checkpoint.files();
+    let weights = files.iter().max_by_key(|file| file.bytes).map_or("", |file| file.name.as_str());
+    let mut parts = weights.rsplit(['/', '\\']);
+    let file = parts.next().unwrap_or_default();
+    match (checkpoint.format, parts.next()) {
+        (Format::Safetensors, Some(folder)) if !folder.is_empty() => folder.to_owned(),
+        _ => file.trim_end_matches(".gguf").trim_end_matches(".safetensors").to_owned(),
+    }
+}
+
+/// Tokens that end a text: `eos_token_id` (a number or a list) of generation_config.json, else of
+/// config.json, and the tokenizer's own.
+fn end_tokens(checkpoint: &Checkpoint, tokenizer: Option<&Tokenizer>) -> Vec<u32> {
+    let config = match &checkpoint.config {
+        Config::Hub(config) => Some(config),
+        Config::Gguf(_) => None,
+    };
+    let stated = [checkpoint.generation_config.as_ref(), config]
+        .into_iter()
+        .flatten()
+        .map(|json| &json["eos_token_id"])
+        .find(|value| !value.is_null());
+    let as_id = |value: &serde_json::Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
+    let mut ids: Vec<u32> = match stated {
+        Some(serde_json::Value::Array(list)) => list.iter().filter_map(as_id).collect(),
+        Some(value) => as_id(value).into_iter().collect(),
+        None => Vec::new(),
+    };
+    ids.extend(tokenizer.and_then(Tokenizer::eos));
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+impl Model {
+    /// Opens a model: checks everything that can be checked first, then streams its weights to the device.
+    pub async fn open(files: FileSet, device: &OpenDevice, host: &dyn Host) -> Result<Self, EngineError> {
+        let (checkpoint, summary, tokenizer) = inspect(files).await?;
+        let mut progress = |done, total| {
+            host.loaded(done, total);
+            !host.stopped()
+        };
+        let decoder = glassbox_model::load(&checkpoint, &device.device, &mut progress).await?;
+        Ok(Self { summary, decoder, tokenizer, gpu: device.gpu })
+    }
+
+    /// Architecture and sizes.
+    pub fn spec(&self) -> &DecoderSpec {
+        &self.decoder.spec
+    }
+
+    /// Runs a token through and throws the result away, so that a GPU's shaders are compiled before
+    /// someone waits for them.
+    pub async fn warm_up(&self, host: &dyn Host) -> Result<(), EngineError> {
+        let settings = crate::SamplerSettings::greedy();
+        let mut generation = self.generate(&[0, 0], 2, settings, &[], host).await?;
+        while generation.step(host).await?.is_some() {}
+        Ok(())
+    }
+
+    /// Splits a text into tokens.
+    pub fn tokenize(&self, text: &str, special: Special) -> Result<Vec<u32>, EngineError> {
+        let tokenizer = self.tokenizer.as_ref().ok_or(EngineError::NoTokenizer)?;
+        Ok(tokenizer.encode(text, special)?)
+    }
+}

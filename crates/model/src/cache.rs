@@ -1,0 +1,93 @@
+//! The KV cache.
+
+use burn::tensor::{Device, Tensor};
+
+use crate::DecoderSpec;
+
+/// Positions are added in steps, so that shapes (and with them compiled shaders) repeat.
+const STEP: usize = 64;
+
+/// Keys (rotated) and values of all positions so far, per block.
+#[derive(Debug, Clone)]
+pub struct KvCache {
+    /// `[batch, kv_head, capacity, head_dim]` each
+    blocks: Vec<Option<(Tensor<4>, Tensor<4>)>>,
+    len: usize,
+    capacity: usize,
+}
+
+impl KvCache {
+    /// An empty cache for `batch` sequences.
+    pub fn new(spec: &DecoderSpec, batch: usize, device: &Device) -> Self {
+        let zeros = || Tensor::zeros([batch, spec.kv_heads, STEP, spec.head_dim], device);
+        let blocks = (0..spec.layers).map(|_| Some((zeros(), zeros()))).collect();
+        Self { blocks, len: 0, capacity: STEP }
+    }
+
+    /// Positions held.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Positions that fit: the length of the key axis during attention.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Forgets all positions from `len` on; what is left can be continued with other tokens.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    /// Makes room for `count` more positions, doubling so that copying stays linear overall.
+    pub(crate) fn reserve(&mut self, count: usize, context: usize) {
+        let needed = self.len + count;
+        if needed <= self.capacity {
+            return;
+        }
+        let doubled = (self.capacity * 2).min(context.next_multiple_of(STEP));
+        let capacity = needed.next_multiple_of(STEP).max(doubled);
+        let len = self.len;
+        let grown = |old: Tensor<4>| {
+            let [batch, heads, _, head_dim] = old.dims();
+            let new = Tensor::zeros([batch, heads, capacity, head_dim], &old.device());
+            let used = [0..batch, 0..heads, 0..len, 0..head_dim];
+            if len == 0 { new } else { new.slice_assign(used.clone(), old.slice(used)) }
+        };
+        for block in &mut self.blocks {
+            *block = block.take().map(|(keys, values)| (grown(keys), grown(values)));
+        }
+        self.capacity = capacity;
+    }
+
+    /// Writes a block's new keys and values `[batch, kv_head, position, head_dim]` behind the others and
+    /// returns all of them `[batch, kv_head, capacity, head_dim]`; what lies beyond is to be masked.
+    pub(crate) fn write(
+        &mut self,
+        block: usize,
+        keys: Tensor<4>,
+        values: Tensor<4>,
+    ) -> (Tensor<4>, Tensor<4>) {
+        let [batch, heads, count, head_dim] = keys.dims();
+        let target = [0..batch, 0..heads, self.len..self.len + count, 0..head_dim];
+        // Taken out of the list first: only a tensor with one owner is written in place.
+        let written = match self.blocks[block].take() {
+            Some((all_keys, all_values)) => {
+                (all_keys.slice_assign(target.clone(), keys), all_values.slice_assign(target, values))
+            }
+            None => (keys, values),
+        };
+        self.blocks[block] = Some(written.clone());
+        written
+    }
+
+    /// Counts the positions all blocks have written.
+    pub(crate) fn advance(&mut self, count: usize) {
+        self.len += count;
+    }
+}

@@ -1,0 +1,5 @@
+//! The CPU-only module: small, and there at once.
+
+fn main() {
+    glassbox_worker::init();
+}

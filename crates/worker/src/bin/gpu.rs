@@ -1,0 +1,5 @@
+//! The module with WebGPU beside the CPU backend.
+
+fn main() {
+    glassbox_worker::init();
+}

@@ -1,0 +1,200 @@
+//! Engine values to protocol values and back: the one place where the two meet.
+
+use glassbox_engine::{
+    Candidate, Distribution, EngineError, Finish, GenerationTiming, Model, OpenDevice, SamplerSettings,
+    StageKind, Step,
+};
+use glassbox_model::{Action, Edit};
+use glassbox_protocol as protocol;
+use glassbox_text::{Special, display};
+
+use crate::error::WorkerError;
+
+/// How to treat special tokens.
+pub fn special(special: bool) -> Special {
+    if special { Special::Add } else { Special::None }
+}
+
+/// A prompt's token ids.
+pub fn input(model: &Model, input: &protocol::Input) -> Result<Vec<u32>, EngineError> {
+    match input {
+        protocol::Input::Text { text, special: with } => model.tokenize(text, special(*with)),
+        protocol::Input::Tokens { tokens } => Ok(tokens.clone()),
+    }
+}
+
+/// Causal edits.
+pub fn edits(edits: &[protocol::Edit]) -> Result<Vec<Edit>, WorkerError> {
+    edits.iter().map(edit).collect()
+}
+
+fn edit(edit: &protocol::Edit) -> Result<Edit, WorkerError> {
+    let site = edit.site.parse().map_err(EngineError::Model)?;
+    let action = match &edit.action {
+        protocol::EditAction::Scale { factor } => Action::Scale(*factor),
+        protocol::EditAction::Replace { shape, data } => {
+            let shape: Vec<usize> = shape.iter().map(|size| *size as usize).collect();
+            Action::replace(shape, data.clone()).map_err(EngineError::Model)?
+        }
+    };
+    Ok(Edit {
+        site,
+        head: edit.head.map(|head| head as usize),
+        positions: edit.positions.map(|[start, end]| start as usize..end as usize),
+        action,
+    })
+}
+
+/// Settings of the sampler.
+pub fn sampler(sampler: &protocol::Sampler) -> SamplerSettings {
+    SamplerSettings {
+        temperature: sampler.temperature,
+        top_k: sampler.top_k as usize,
+        top_p: sampler.top_p,
+        min_p: sampler.min_p,
+        repetition_penalty: sampler.repetition_penalty,
+        seed: sampler.seed.into(),
+        greedy: sampler.greedy,
+    }
+}
+
+/// A token as a page shows it; without a tokenizer its id stands for it.
+pub fn token(model: &Model, id: u32) -> protocol::Token {
+    match model.tokenizer.as_ref().and_then(|tokenizer| tokenizer.token(id)) {
+        Some(piece) => protocol::Token {
+            id,
+            text: String::from_utf8(piece.bytes.clone()).unwrap_or_default(),
+            display: display(&piece.bytes),
+            bytes: piece.bytes,
+            special: piece.special,
+        },
+        None => protocol::Token {
+            id,
+            text: String::new(),
+            display: id.to_string(),
+            bytes: Vec::new(),
+            special: false,
+        },
+    }
+}
+
+/// Tokens as a page shows them.
+pub fn tokens(model: &Model, ids: &[u32]) -> Vec<protocol::Token> {
+    ids.iter().map(|id| token(model, *id)).collect()
+}
+
+/// The most probable tokens of a distribution, with their ranks in the raw one.
+pub fn candidates(
+    model: &Model,
+    distribution: &Distribution,
+    raw: &Distribution,
+    n: usize,
+) -> Vec<protocol::Candidate> {
+    let rank = |c: &Candidate| {
+        let own = raw.logits[c.id as usize];
+        let before = |(id, logit): (usize, &f32)| *logit > own || (*logit == own && id < c.id as usize);
+        1 + raw.logits.iter().enumerate().filter(|entry| before(*entry)).count() as u32
+    };
+    let top = distribution.top(n);
+    let candidate = |(index, c): (usize, &Candidate)| protocol::Candidate {
+        token: token(model, c.id),
+        logit: c.logit,
+        probability: c.probability,
+        rank: if distribution.stage == StageKind::Raw { index as u32 + 1 } else { rank(c) },
+    };
+    top.iter().enumerate().map(candidate).collect()
+}
+
+/// A generated token with all stages of its distribution.
+pub fn step(model: &Model, step: &Step, timing: GenerationTiming, n: usize) -> protocol::Event {
+    let stages = &step.draw.stages;
+    let (raw, last) = (&stages[0], &stages[stages.len() - 1]);
+    let stage = |d: &Distribution| protocol::Stage {
+        name: stage_name(d.stage),
+        kept: d.ids.len() as u32,
+        entropy: d.entropy(),
+        top: candidates(model, d, raw, n),
+    };
+    protocol::Event::Step {
+        index: step.index as u32,
+        token: token(model, step.draw.id),
+        text: step.text.clone(),
+        raw: candidates(model, raw, raw, n),
+        r#final: candidates(model, last, raw, n),
+        stages: stages.iter().map(stage).collect(),
+        timing: self::timing(timing),
+    }
+}
+
+fn stage_name(stage: StageKind) -> protocol::StageName {
+    match stage {
+        StageKind::Raw => protocol::StageName::Raw,
+        StageKind::RepetitionPenalty => protocol::StageName::RepetitionPenalty,
+        StageKind::Temperature => protocol::StageName::Temperature,
+        StageKind::TopK => protocol::StageName::TopK,
+        StageKind::TopP => protocol::StageName::TopP,
+        StageKind::MinP => protocol::StageName::MinP,
+    }
+}
+
+/// Timings.
+pub fn timing(timing: GenerationTiming) -> protocol::Timing {
+    protocol::Timing {
+        prefill_ms: timing.prefill_ms,
+        decode_ms: timing.decode_ms,
+        prompt_tokens: timing.prompt_tokens as u32,
+        decoded_tokens: timing.decoded_tokens as u32,
+    }
+}
+
+/// Why generation ended.
+pub fn finish(finish: Option<Finish>) -> protocol::FinishReason {
+    match finish {
+        Some(Finish::EndOfText) => protocol::FinishReason::Eos,
+        Some(Finish::Context) => protocol::FinishReason::Context,
+        Some(Finish::Stopped) => protocol::FinishReason::Aborted,
+        Some(Finish::Length) | None => protocol::FinishReason::Length,
+    }
+}
+
+/// The device, with the loader's reason for it and, where the driver tells none, its name.
+pub fn device(device: &OpenDevice, chosen: &protocol::ChosenDevice) -> protocol::DeviceInfo {
+    let told = |name: &str| !name.is_empty() && !name.starts_with("GPU (");
+    protocol::DeviceInfo {
+        kind: if device.gpu { protocol::DeviceKind::Gpu } else { protocol::DeviceKind::Cpu },
+        name: match device.gpu && !told(&device.name) && !chosen.name.is_empty() {
+            true => chosen.name.clone(),
+            false => device.name.clone(),
+        },
+        reason: chosen.reason.clone(),
+        software: device.software || chosen.software,
+    }
+}
+
+/// What an open model is.
+pub fn model(model: &Model) -> protocol::ModelInfo {
+    let (summary, spec) = (&model.summary, model.spec());
+    let bytes = |n: u64| n as f64;
+    protocol::ModelInfo {
+        architecture: spec.architecture.to_owned(),
+        name: summary.name.clone(),
+        format: summary.format.clone(),
+        parameters: bytes(summary.parameters),
+        layers: spec.layers as u32,
+        heads: spec.heads as u32,
+        kv_heads: spec.kv_heads as u32,
+        head_dim: spec.head_dim as u32,
+        hidden: spec.hidden as u32,
+        vocab: spec.vocab as u32,
+        context: spec.context as u32,
+        dtypes: summary.dtypes.iter().map(|(name, n)| (name.clone(), bytes(*n))).collect(),
+        weight_bytes: bytes(model.decoder.weight_bytes()),
+        tokenizer: summary.tokenizer.clone(),
+        licence: summary.licence.clone(),
+        files: summary
+            .files
+            .iter()
+            .map(|file| protocol::FileInfo { name: file.name.clone(), bytes: bytes(file.bytes) })
+            .collect(),
+    }
+}

@@ -1,0 +1,162 @@
+//! The queue of requests and the way back to the page.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{HashSet, VecDeque},
+    rc::Rc,
+};
+
+use glassbox_engine::{Model, OpenDevice};
+use glassbox_protocol::{Event, Failure, Request};
+use js_sys::{Array, ArrayBuffer, Function, Object, Reflect};
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
+use wasm_bindgen_futures::spawn_local;
+
+use crate::{error::WorkerError, pause::Pause};
+
+/// The worker's end of the protocol: give it the page's messages, it posts events.
+#[wasm_bindgen]
+pub struct Host {
+    shared: Rc<Shared>,
+}
+
+/// A request that waits, with the message it came in (which may hold browser files).
+pub(crate) struct Pending {
+    pub id: u32,
+    pub request: Request,
+    pub message: JsValue,
+}
+
+/// What all requests share.
+pub(crate) struct Shared {
+    post: Function,
+    pub pause: Pause,
+    queue: RefCell<VecDeque<Pending>>,
+    running: Cell<bool>,
+    aborted: RefCell<HashSet<u32>>,
+    pub device: RefCell<Option<OpenDevice>>,
+    pub model: RefCell<Option<Rc<Model>>>,
+}
+
+#[wasm_bindgen]
+impl Host {
+    /// A host that posts through `post(message, transfer)`.
+    ///
+    /// # Errors
+    /// If the browser lacks message channels.
+    #[wasm_bindgen(constructor)]
+    pub fn new(post: Function) -> Result<Host, JsValue> {
+        let shared = Rc::new(Shared {
+            post,
+            pause: Pause::new()?,
+            queue: RefCell::default(),
+            running: Cell::new(false),
+            aborted: RefCell::default(),
+            device: RefCell::default(),
+            model: RefCell::default(),
+        });
+        report_panics(&shared);
+        Ok(Host { shared })
+    }
+
+    /// Takes a message `{id, request}`. Never throws: what is wrong is answered.
+    pub fn handle(&self, message: JsValue) {
+        let id = Reflect::get(&message, &"id".into()).ok().and_then(|id| id.as_f64()).unwrap_or(0.0) as u32;
+        let request = Reflect::get(&message, &"request".into())
+            .map_err(|_| "it has no request".to_owned())
+            .and_then(|value| {
+                Request::deserialize(serde_wasm_bindgen::Deserializer::from(value)).map_err(|e| e.to_string())
+            });
+        match request {
+            Ok(Request::Abort { target }) => self.shared.abort(target),
+            Ok(request) => {
+                self.shared.queue.borrow_mut().push_back(Pending { id, request, message });
+                if !self.shared.running.replace(true) {
+                    spawn_local(run(self.shared.clone()));
+                }
+            }
+            Err(reason) => self.shared.post(id, &failed(&WorkerError::Message(reason))),
+        }
+    }
+}
+
+/// Runs what waits, one request after the other.
+async fn run(shared: Rc<Shared>) {
+    loop {
+        let next = shared.queue.borrow_mut().pop_front();
+        let Some(pending) = next else { break };
+        let id = pending.id;
+        if let Err(error) = shared.clone().answer(pending).await {
+            shared.post(id, &failed(&error));
+        }
+        shared.aborted.borrow_mut().remove(&id);
+    }
+    shared.running.set(false);
+}
+
+impl Shared {
+    fn abort(&self, target: u32) {
+        let mut queue = self.queue.borrow_mut();
+        match queue.iter().position(|pending| pending.id == target) {
+            Some(index) => {
+                queue.remove(index);
+                self.post(target, &failed(&WorkerError::Aborted));
+            }
+            None => {
+                self.aborted.borrow_mut().insert(target);
+            }
+        }
+    }
+
+    /// Whether the page has asked to stop a request.
+    pub fn is_aborted(&self, id: u32) -> bool {
+        self.aborted.borrow().contains(&id)
+    }
+
+    /// Posts an event.
+    pub fn post(&self, id: u32, event: &Event) {
+        self.post_with(id, event, &[]);
+    }
+
+    /// Posts an event with buffers that move to the page.
+    pub fn post_with(&self, id: u32, event: &Event, buffers: &[ArrayBuffer]) {
+        let message = Object::new();
+        let event = event
+            .serialize(&serde_wasm_bindgen::Serializer::new().serialize_maps_as_objects(true))
+            .unwrap_or(JsValue::NULL);
+        let transfer: Array = buffers.iter().collect();
+        let fields: [(&str, &JsValue); 3] =
+            [("id", &id.into()), ("event", &event), ("buffers", transfer.as_ref())];
+        for (name, value) in fields {
+            // Setting a property of an object made here cannot fail.
+            let _ = Reflect::set(&message, &name.into(), value);
+        }
+        // If posting fails there is nobody left to tell.
+        let _ = self.post.call2(&JsValue::NULL, message.unchecked_ref(), transfer.as_ref());
+    }
+}
+
+/// An error as an event.
+pub(crate) fn failed(error: &WorkerError) -> Event {
+    Event::Failed { error: error.failure() }
+}
+
+/// Tells the page about a panic before the module dies of it.
+fn report_panics(shared: &Rc<Shared>) {
+    thread_local!(static POST: RefCell<Option<Rc<Shared>>> = const { RefCell::new(None) });
+    POST.with(|post| *post.borrow_mut() = Some(shared.clone()));
+    std::panic::set_hook(Box::new(|info| {
+        let error = Failure {
+            code: "panicked".to_owned(),
+            message: format!("the engine stopped unexpectedly: {info}"),
+            hint: "The engine is started again with the model you had. If it happens again, use the CPU or report it."
+                .to_owned(),
+        };
+        POST.with(|post| {
+            if let Ok(Some(shared)) = post.try_borrow().as_deref() {
+                shared.post(0, &Event::Failed { error });
+            }
+        });
+    }));
+}

@@ -1,0 +1,206 @@
+//! Answering each kind of request.
+
+use std::{future::Future, pin::Pin, rc::Rc};
+
+use glassbox_engine::{Distribution, EngineError, HostTensor, Model, OpenDevice, device};
+use glassbox_model::Probe;
+use glassbox_protocol::{
+    ChosenDevice, DeviceKind, Edit, Event, Input, LoadStage, Request, Sampler, TensorMeta, Timing, VERSION,
+};
+use js_sys::{ArrayBuffer, Float32Array};
+
+use crate::{
+    convert,
+    error::WorkerError,
+    host::{Pending, Shared},
+    source,
+};
+
+/// How many next-token candidates a trace reports.
+const TRACE_CANDIDATES: usize = 50;
+
+impl Shared {
+    /// Answers a request with its events.
+    pub async fn answer(self: Rc<Self>, pending: Pending) -> Result<(), WorkerError> {
+        let Pending { id, request, message } = pending;
+        match request {
+            Request::Start { chosen, .. } => self.start(id, &chosen).await,
+            Request::Open { source } => {
+                let files = source::files(&source, &message, &Work { shared: &self, id }).await?;
+                self.open(id, files).await
+            }
+            Request::Close => {
+                *self.model.borrow_mut() = None;
+                self.release();
+                self.post(id, &Event::Closed);
+                self.post_memory();
+                Ok(())
+            }
+            Request::Tokenize { text, special } => {
+                let model = self.model()?;
+                let ids = model.tokenize(&text, convert::special(special))?;
+                self.post(id, &Event::Tokens { tokens: convert::tokens(&model, &ids) });
+                Ok(())
+            }
+            Request::Trace { input, capture, edits } => self.trace(id, &input, &capture, &edits).await,
+            Request::Generate { input, max_new_tokens, sampler, edits, top_n } => {
+                self.generate(id, &input, max_new_tokens, &sampler, &edits, top_n).await
+            }
+            // Handled when it arrived.
+            Request::Abort { .. } => Ok(()),
+        }
+    }
+
+    async fn start(&self, id: u32, chosen: &ChosenDevice) -> Result<(), WorkerError> {
+        let open = match chosen.kind {
+            DeviceKind::Cpu => device::cpu(),
+            DeviceKind::Gpu => device::gpu().await?,
+        };
+        let info = convert::device(&open, chosen);
+        *self.device.borrow_mut() = Some(open);
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        self.post(id, &Event::Started { device: info, version, protocol: VERSION });
+        Ok(())
+    }
+
+    async fn open(&self, id: u32, files: glassbox_formats::FileSet) -> Result<(), WorkerError> {
+        let device = self.device()?;
+        let work = Work { shared: self, id };
+        let model = Model::open(files, &device, &work).await?;
+        if device.gpu {
+            work.progress(LoadStage::Warmup, 0.0, 1.0);
+            model.warm_up(&work).await?;
+            work.progress(LoadStage::Warmup, 1.0, 1.0);
+        }
+        // Only now is the model before given up: a load that fails leaves it in place.
+        *self.model.borrow_mut() = None;
+        self.release();
+        let model = Rc::new(model);
+        *self.model.borrow_mut() = Some(model.clone());
+        self.post(id, &Event::Opened { model: convert::model(&model) });
+        self.post_memory();
+        Ok(())
+    }
+
+    async fn trace(
+        &self,
+        id: u32,
+        input: &Input,
+        capture: &[String],
+        edits: &[Edit],
+    ) -> Result<(), WorkerError> {
+        let model = self.model()?;
+        let tokens = convert::input(&model, input)?;
+        let probe = Probe::parse(capture, model.spec()).map_err(EngineError::Model)?;
+        let edits = convert::edits(edits)?;
+        let trace = model.trace(&tokens, &probe, &edits, &Work { shared: self, id }).await?;
+        let raw = Distribution::raw(&trace.next);
+        let buffers: Vec<ArrayBuffer> =
+            trace.tensors.iter().map(|tensor| Float32Array::from(tensor.data.as_slice()).buffer()).collect();
+        let event = Event::Traced {
+            tokens: convert::tokens(&model, &trace.tokens),
+            tensors: trace.tensors.iter().map(meta).collect(),
+            next: convert::candidates(&model, &raw, &raw, TRACE_CANDIDATES),
+            timing: Timing {
+                prefill_ms: trace.prefill_ms,
+                prompt_tokens: tokens.len() as u32,
+                ..Timing::default()
+            },
+        };
+        self.post_with(id, &event, &buffers);
+        self.post_memory();
+        Ok(())
+    }
+
+    async fn generate(
+        &self,
+        id: u32,
+        input: &Input,
+        limit: u32,
+        sampler: &Sampler,
+        edits: &[Edit],
+        top_n: u32,
+    ) -> Result<(), WorkerError> {
+        let model = self.model()?;
+        let tokens = convert::input(&model, input)?;
+        let edits = convert::edits(edits)?;
+        let work = Work { shared: self, id };
+        let mut generation =
+            model.generate(&tokens, limit as usize, convert::sampler(sampler), &edits, &work).await?;
+        while let Some(step) = generation.step(&work).await? {
+            self.post(id, &convert::step(&model, &step, generation.timing, top_n as usize));
+        }
+        let event = Event::Finished {
+            reason: convert::finish(generation.finish()),
+            tokens: generation.new_tokens().to_vec(),
+            timing: convert::timing(generation.timing),
+        };
+        self.post(id, &event);
+        self.post_memory();
+        Ok(())
+    }
+
+    fn device(&self) -> Result<OpenDevice, WorkerError> {
+        self.device.borrow().clone().ok_or(WorkerError::NotStarted)
+    }
+
+    fn model(&self) -> Result<Rc<Model>, WorkerError> {
+        self.model.borrow().clone().ok_or(WorkerError::NoModel)
+    }
+
+    /// Gives freed memory back to the device: dropping tensors alone only returns it to a pool.
+    fn release(&self) {
+        if let Some(open) = self.device.borrow().as_ref() {
+            open.device.memory_cleanup();
+        }
+    }
+
+    /// Tells the page what memory is in use.
+    fn post_memory(&self) {
+        let wasm: js_sys::WebAssembly::Memory = wasm_bindgen::JsCast::unchecked_into(wasm_bindgen::memory());
+        let buffer: ArrayBuffer = wasm_bindgen::JsCast::unchecked_into(wasm.buffer());
+        let device_bytes = self.device.borrow().as_ref().and_then(OpenDevice::reserved_bytes);
+        let weights = self.model.borrow().as_ref().map_or(0, |model| model.decoder.weight_bytes());
+        let event = Event::Memory {
+            wasm_bytes: f64::from(buffer.byte_length()),
+            weight_bytes: weights as f64,
+            device_bytes: device_bytes.map(|bytes| bytes as f64),
+        };
+        self.post(0, &event);
+    }
+}
+
+fn meta(tensor: &HostTensor) -> TensorMeta {
+    TensorMeta { name: tensor.name.clone(), shape: tensor.shape.iter().map(|n| *n as u32).collect() }
+}
+
+/// A request at work: what the engine sees of the page.
+pub(crate) struct Work<'a> {
+    pub shared: &'a Shared,
+    pub id: u32,
+}
+
+impl Work<'_> {
+    /// Tells the page how far a stage is.
+    pub fn progress(&self, stage: LoadStage, done: f64, total: f64) {
+        self.shared.post(self.id, &Event::Progress { stage, done_bytes: done, total_bytes: total });
+    }
+}
+
+impl glassbox_engine::Host for Work<'_> {
+    fn stopped(&self) -> bool {
+        self.shared.is_aborted(self.id)
+    }
+
+    fn pause(&self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
+        Box::pin(self.shared.pause.take())
+    }
+
+    fn prefilled(&self, done: usize, total: usize) {
+        self.progress(LoadStage::Prefill, done as f64, total as f64);
+    }
+
+    fn loaded(&self, done: u64, total: u64) {
+        self.progress(LoadStage::Weights, done as f64, total as f64);
+    }
+}

@@ -1,0 +1,238 @@
+//! Addresses the browser fetches, by byte ranges.
+
+use std::{cell::RefCell, rc::Rc};
+
+use glassbox_formats::{ByteSource, MemorySource, ReadFuture, SourceError};
+use js_sys::{ArrayBuffer, Uint8Array};
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{ReferrerPolicy, RequestCredentials, RequestInit, Response, WorkerGlobalScope};
+
+use super::reason;
+use crate::{error::WorkerError, requests::Work};
+
+/// Files up to this size are taken whole where a server gives no ranges.
+const WHOLE_FILE_LIMIT: u64 = 64 << 20;
+
+/// Small reads are served from a block of this size: a block's norms lie close together.
+const BLOCK: u64 = 1 << 20;
+
+/// What a folder in the hub's layout may hold beside its weights.
+const SMALL_FILES: [&str; 4] =
+    ["tokenizer.json", "tokenizer_config.json", "generation_config.json", "README.md"];
+
+/// Opens addresses: of files, or one of a folder in the hub's layout (or of the `.safetensors` in it).
+pub async fn open(urls: &[String], work: &Work<'_>) -> Result<Vec<Rc<dyn ByteSource>>, WorkerError> {
+    match urls {
+        [url] if !file_name(url).ends_with(".gguf") => folder(url, work).await,
+        _ => {
+            let mut files = Vec::with_capacity(urls.len());
+            for url in urls {
+                files.push(file(url, work).await?);
+            }
+            Ok(files)
+        }
+    }
+}
+
+/// Finds the files of a folder in the hub's layout.
+async fn folder(url: &str, work: &Work<'_>) -> Result<Vec<Rc<dyn ByteSource>>, WorkerError> {
+    let (path, query) = split_query(url);
+    let named = file_name(url);
+    let is_file = named.ends_with(".safetensors") || named.ends_with(".json");
+    let base = if is_file { &path[..path.len() - named.len()] } else { path };
+    let base = base.trim_end_matches('/');
+    let at = |name: &str| format!("{base}/{name}{query}");
+    let mut files = vec![file(&at("config.json"), work).await?];
+    for name in SMALL_FILES {
+        files.extend(optional(file(&at(name), work).await)?);
+    }
+    if named.ends_with(".safetensors") && !named.contains("-of-") {
+        files.push(file(&at(named), work).await?);
+        return Ok(files);
+    }
+    match optional(file(&at("model.safetensors.index.json"), work).await)? {
+        Some(index) => {
+            let shards = shards(index.as_ref()).await?;
+            files.push(index);
+            for shard in shards {
+                files.push(file(&at(&shard), work).await?);
+            }
+        }
+        None => files.push(file(&at("model.safetensors"), work).await?),
+    }
+    Ok(files)
+}
+
+/// Names of the shards in a safetensors index. What is wrong with it is told when the model is opened.
+async fn shards(index: &dyn ByteSource) -> Result<Vec<String>, WorkerError> {
+    let len = usize::try_from(index.len().min(WHOLE_FILE_LIMIT)).unwrap_or(0);
+    let bytes = index.read(0, len).await.map_err(glassbox_formats::FormatError::from)?;
+    let json = js_sys::JSON::parse(&String::from_utf8_lossy(&bytes)).unwrap_or_default();
+    let map = js_sys::Reflect::get(&json, &"weight_map".into()).unwrap_or_default();
+    let mut names: Vec<String> = match map.dyn_ref::<js_sys::Object>() {
+        Some(map) => js_sys::Object::values(map).iter().filter_map(|name| name.as_string()).collect(),
+        None => Vec::new(),
+    };
+    names.sort_unstable();
+    names.dedup();
+    // A shard lies beside its index, wherever a hostile name points.
+    names.retain(|name| !name.contains(['/', '\\', '?', '#']) && name.ends_with(".safetensors"));
+    Ok(names)
+}
+
+/// A file that need not be there.
+fn optional(
+    file: Result<Rc<dyn ByteSource>, WorkerError>,
+) -> Result<Option<Rc<dyn ByteSource>>, WorkerError> {
+    match file {
+        Ok(file) => Ok(Some(file)),
+        Err(WorkerError::Status { status: 403 | 404 | 410, .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Opens a file by its first byte, which tells size, validator and whether ranges are given.
+async fn file(url: &str, work: &Work<'_>) -> Result<Rc<dyn ByteSource>, WorkerError> {
+    if glassbox_engine::Host::stopped(work) {
+        return Err(WorkerError::Aborted);
+    }
+    let response = fetch(url, Some((0, 1))).await?;
+    let header = |name: &str| response.headers().get(name).ok().flatten();
+    let total = header("content-range").and_then(|range| range.rsplit_once('/')?.1.parse::<u64>().ok());
+    match (response.status(), total) {
+        (206, Some(len)) => {
+            let validator = header("etag").filter(|tag| !tag.starts_with("W/"));
+            Ok(Rc::new(UrlSource {
+                url: url.to_owned(),
+                name: file_name(url).to_owned(),
+                len,
+                validator,
+                block: RefCell::default(),
+            }))
+        }
+        (206, None) => whole(url, fetch(url, None).await?).await,
+        _ => whole(url, response).await,
+    }
+}
+
+/// Takes a file whole.
+async fn whole(url: &str, response: Response) -> Result<Rc<dyn ByteSource>, WorkerError> {
+    let length = response.headers().get("content-length").ok().flatten();
+    let bytes = length.and_then(|length| length.parse::<u64>().ok()).unwrap_or(0);
+    if bytes > WHOLE_FILE_LIMIT {
+        return Err(WorkerError::NoRanges { url: url.to_owned(), bytes });
+    }
+    let body = body(url, &response).await?;
+    Ok(Rc::new(MemorySource::new(file_name(url), body)))
+}
+
+async fn fetch(url: &str, range: Option<(u64, u64)>) -> Result<Response, WorkerError> {
+    let failed =
+        |error: wasm_bindgen::JsValue| WorkerError::Fetch { url: url.to_owned(), reason: reason(&error) };
+    let init = RequestInit::new();
+    init.set_credentials(RequestCredentials::Omit);
+    init.set_referrer_policy(ReferrerPolicy::NoReferrer);
+    if let Some((start, end)) = range {
+        let headers = web_sys::Headers::new().map_err(failed)?;
+        headers.set("Range", &format!("bytes={start}-{}", end - 1)).map_err(failed)?;
+        init.set_headers(&headers);
+    }
+    let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
+    let response = JsFuture::from(scope.fetch_with_str_and_init(url, &init)).await.map_err(failed)?;
+    let response: Response = response.unchecked_into();
+    match response.ok() {
+        true => Ok(response),
+        false => Err(WorkerError::Status { url: url.to_owned(), status: response.status() }),
+    }
+}
+
+async fn body(url: &str, response: &Response) -> Result<Vec<u8>, WorkerError> {
+    let failed =
+        |error: wasm_bindgen::JsValue| WorkerError::Fetch { url: url.to_owned(), reason: reason(&error) };
+    let buffer = JsFuture::from(response.array_buffer().map_err(failed)?).await.map_err(failed)?;
+    Ok(Uint8Array::new(buffer.unchecked_ref::<ArrayBuffer>()).to_vec())
+}
+
+/// A file behind an address, read by ranges.
+struct UrlSource {
+    url: String,
+    name: String,
+    len: u64,
+    /// A strong ETag: all ranges must be of the same file.
+    validator: Option<String>,
+    /// The block that small reads came from last, with its offset.
+    block: RefCell<Option<(u64, Rc<Vec<u8>>)>>,
+}
+
+impl UrlSource {
+    async fn range(&self, start: u64, end: u64) -> Result<Vec<u8>, SourceError> {
+        let failed = |message: String| SourceError::Failed { file: self.name.clone(), message };
+        let response = fetch(&self.url, Some((start, end))).await.map_err(|e| failed(e.to_string()))?;
+        let header = |name: &str| response.headers().get(name).ok().flatten();
+        if response.status() != 206 {
+            return Err(failed(format!("the server answered a range with status {}", response.status())));
+        }
+        let expected = format!("bytes {start}-{}/{}", end - 1, self.len);
+        if header("content-range").is_some_and(|range| range != expected) {
+            return Err(failed(format!("asked for {expected}, the server sent another range")));
+        }
+        if self.validator.is_some() && header("etag") != self.validator {
+            return Err(failed("the file has changed while it was being read".to_owned()));
+        }
+        let bytes = body(&self.url, &response).await.map_err(|e| failed(e.to_string()))?;
+        match bytes.len() as u64 == end - start {
+            true => Ok(bytes),
+            false => Err(SourceError::Short {
+                file: self.name.clone(),
+                offset: start,
+                expected: end - start,
+                found: bytes.len() as u64,
+            }),
+        }
+    }
+
+    /// The bytes from the block read last, if they all lie in it.
+    fn held(&self, start: u64, end: u64) -> Option<Vec<u8>> {
+        let held = self.block.borrow();
+        let (offset, block) = held.as_ref()?;
+        let from = usize::try_from(start.checked_sub(*offset)?).ok()?;
+        let to = usize::try_from(end.checked_sub(*offset)?).ok()?;
+        Some(block.get(from..to)?.to_vec())
+    }
+}
+
+impl ByteSource for UrlSource {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read(&self, offset: u64, len: usize) -> ReadFuture<'_> {
+        Box::pin(async move {
+            let end = offset + len as u64;
+            if let Some(bytes) = self.held(offset, end) {
+                return Ok(bytes);
+            }
+            if len as u64 >= BLOCK {
+                return self.range(offset, end).await;
+            }
+            let bytes = Rc::new(self.range(offset, (offset + BLOCK).min(self.len)).await?);
+            let wanted = bytes[..len].to_vec();
+            *self.block.borrow_mut() = Some((offset, bytes));
+            Ok(wanted)
+        })
+    }
+}
+
+fn split_query(url: &str) -> (&str, &str) {
+    url.find(['?', '#']).map_or((url, ""), |at| url.split_at(at))
+}
+
+fn file_name(url: &str) -> &str {
+    let path = split_query(url).0;
+    path.rsplit('/').next().unwrap_or(path)
+}
