@@ -1,12 +1,16 @@
 //! From the bytes of a file to a matrix in its final place, chunk by chunk.
 
+use std::sync::Arc;
+
 use burn::tensor::{Device, Tensor, TensorData};
-use glassbox_formats::DType;
+use glassbox_formats::{DType, dequant};
 
 use crate::cpu::Storage;
 use crate::device::{self, Kind};
 use crate::error::KernelError;
-use crate::matrix::Matrix;
+#[cfg(feature = "gpu")]
+use crate::gpu::GpuMatrix;
+use crate::matrix::{Form, Matrix};
 use crate::plan::{Coverage, Plan};
 
 /// Streams a tensor's bytes into its final place; no weight is held twice.
@@ -16,7 +20,7 @@ use crate::plan::{Coverage, Plan};
 ///
 /// ```
 /// use burn::tensor::Device;
-/// use glassbox_formats::DType;
+/// use glassbox_formats::{DType, dequant};
 /// use glassbox_kernels::MatrixBuilder;
 ///
 /// let mut builder = MatrixBuilder::new(&Device::flex(), DType::F32, 2, 1)?;
@@ -36,6 +40,9 @@ pub struct MatrixBuilder {
 enum Target {
     /// The CPU kernels' memory.
     Cpu(Storage),
+    /// Buffers of a GPU.
+    #[cfg(feature = "gpu")]
+    Gpu(GpuMatrix),
     /// Host memory, widened to `f32`, for a tensor that burn's own operations use.
     Plain(Vec<f32>),
 }
@@ -54,16 +61,13 @@ impl MatrixBuilder {
         in_features: usize,
     ) -> Result<Self, KernelError> {
         let plan = Plan::new(dtype, out_features, in_features)?;
-        let target = match device::kind(device) {
-            Kind::Cpu => Target::Cpu(Storage::new(&plan)?),
-            Kind::Gpu | Kind::Plain => Target::Plain(Storage::widened(&plan)?),
+        let (target, step) = match device::kind(device) {
+            Kind::Cpu => (Target::Cpu(Storage::new(&plan)?), 1),
+            #[cfg(feature = "gpu")]
+            Kind::Gpu => (Target::Gpu(GpuMatrix::new(device, &plan)?), GpuMatrix::rows_per_write()),
+            _ => (Target::Plain(Storage::widened(&plan)?), 1),
         };
-        Ok(Self {
-            coverage: Coverage::new(out_features, 1),
-            device: device.clone(),
-            plan,
-            target,
-        })
+        Ok(Self { coverage: Coverage::new(out_features, step), device: device.clone(), plan, target })
     }
 
     /// What the first row of every chunk must be a multiple of; at most 64.
@@ -84,10 +88,13 @@ impl MatrixBuilder {
         let rows = self.coverage.check(self.plan.row_bytes, first_row, bytes.len())?;
         match &mut self.target {
             Target::Cpu(storage) => storage.write(&self.plan, first_row, bytes),
+            #[cfg(feature = "gpu")]
+            Target::Gpu(matrix) => matrix.write(&self.plan, first_row, bytes)?,
             Target::Plain(data) => {
                 let out = &mut data[first_row * self.plan.in_features..];
                 let out = &mut out[..rows * self.plan.in_features];
-                crate::reference::dequantise(self.plan.dtype, bytes, out);
+                let dtype = self.plan.dtype;
+                dequant::to_f32(dtype, bytes, out).map_err(|_| KernelError::UnsupportedType { dtype })?;
             }
         }
         self.coverage.note(first_row, rows);
@@ -106,7 +113,9 @@ impl MatrixBuilder {
         };
         Ok(match self.target {
             Target::Cpu(Storage::F32(data)) | Target::Plain(data) => dense(data),
-            Target::Cpu(storage) => Matrix::from_cpu(storage, &self.plan),
+            Target::Cpu(storage) => Matrix::new(&self.plan, Form::Cpu(Arc::new(storage))),
+            #[cfg(feature = "gpu")]
+            Target::Gpu(matrix) => Matrix::new(&self.plan, Form::Gpu(Arc::new(matrix))),
         })
     }
 }

@@ -31,7 +31,5 @@ pub fn kind(device: &Device) -> Kind {
 
 /// The tensor as the CPU backend holds it, if it is there and not recorded by autodiff.
 pub(crate) fn on_cpu(tensor: &Tensor<2>) -> Option<FlexTensor> {
-    (kind(&tensor.device()) == Kind::Cpu)
-        .then(|| tensor.clone().try_into_primitive::<Flex>().ok())
-        .flatten()
+    (kind(&tensor.device()) == Kind::Cpu).then(|| tensor.clone().try_into_primitive::<Flex>().ok()).flatten()
 }

@@ -28,7 +28,9 @@ pub enum KernelError {
         reason: &'static str,
     },
     /// The matrix cannot be addressed, or exceeds what the device can hold in one buffer.
-    #[error("a {dtype:?} matrix of {out_features} x {in_features} needs {needed} bytes in one piece; the limit here is {limit}")]
+    #[error(
+        "a {dtype:?} matrix of {out_features} x {in_features} needs {needed} bytes in one piece; the limit here is {limit}"
+    )]
     TooLarge {
         /// Element type of the matrix.
         dtype: DType,
@@ -48,7 +50,9 @@ pub enum KernelError {
         bytes: u64,
     },
     /// A chunk lies outside the matrix or does not start or end on a permitted row.
-    #[error("rows {first_row}..{end_row} cannot be written to a matrix of {out_features} rows in steps of {step}")]
+    #[error(
+        "rows {first_row}..{end_row} cannot be written to a matrix of {out_features} rows in steps of {step}"
+    )]
     RowRange {
         /// First row of the chunk.
         first_row: usize,
@@ -103,9 +107,7 @@ impl KernelError {
     /// What the reader can do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::UnsupportedType { .. } => {
-                "Convert the weights to F32, F16, BF16, Q8_0 or Q4_0."
-            }
+            Self::UnsupportedType { .. } => "Convert the weights to F32, F16, BF16, Q8_0 or Q4_0.",
             Self::Shape { .. } => {
                 "The file's tensor shapes do not fit its types; download or convert it again."
             }

@@ -13,9 +13,10 @@ mod builder;
 mod cpu;
 pub mod device;
 mod error;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod matrix;
 mod plan;
-mod reference;
 mod simd;
 
 pub use builder::MatrixBuilder;

@@ -7,6 +7,8 @@ use glassbox_formats::DType;
 
 use crate::cpu::{self, Storage, View};
 use crate::device::on_cpu;
+#[cfg(feature = "gpu")]
+use crate::gpu::GpuMatrix;
 use crate::plan::Plan;
 
 /// A weight matrix `[out_features, in_features]`; rows are output features.
@@ -23,11 +25,14 @@ pub struct Matrix {
 
 /// Where the weights are.
 #[derive(Clone)]
-enum Form {
+pub(crate) enum Form {
     /// A tensor of `f32` on any device.
     Dense(Tensor<2>),
     /// The CPU kernels' memory.
     Cpu(Arc<Storage>),
+    /// Buffers of a GPU.
+    #[cfg(feature = "gpu")]
+    Gpu(Arc<GpuMatrix>),
 }
 
 impl std::fmt::Debug for Matrix {
@@ -35,6 +40,8 @@ impl std::fmt::Debug for Matrix {
         let form = match self.form {
             Form::Dense(_) => "dense",
             Form::Cpu(_) => "cpu",
+            #[cfg(feature = "gpu")]
+            Form::Gpu(_) => "gpu",
         };
         f.debug_struct("Matrix")
             .field("out_features", &self.out_features)
@@ -54,21 +61,12 @@ impl Matrix {
             BurnDType::F32 => weight,
             _ => weight.cast(BurnDType::F32),
         };
-        Self {
-            out_features,
-            in_features,
-            dtype: DType::F32,
-            form: Form::Dense(weight),
-        }
+        Self { out_features, in_features, dtype: DType::F32, form: Form::Dense(weight) }
     }
 
-    pub(crate) fn from_cpu(storage: Storage, plan: &Plan) -> Self {
-        Self {
-            out_features: plan.out_features,
-            in_features: plan.in_features,
-            dtype: plan.dtype,
-            form: Form::Cpu(Arc::new(storage)),
-        }
+    /// A matrix of the planned shape, held in the given form.
+    pub(crate) fn new(plan: &Plan, form: Form) -> Self {
+        Self { out_features: plan.out_features, in_features: plan.in_features, dtype: plan.dtype, form }
     }
 
     /// Rows: features of the result.
@@ -91,6 +89,8 @@ impl Matrix {
         match &self.form {
             Form::Dense(_) => self.out_features as u64 * self.in_features as u64 * 4,
             Form::Cpu(storage) => storage.bytes(),
+            #[cfg(feature = "gpu")]
+            Form::Gpu(matrix) => matrix.bytes(),
         }
     }
 
@@ -99,7 +99,7 @@ impl Matrix {
     pub fn tensor(&self) -> Option<Tensor<2>> {
         match &self.form {
             Form::Dense(weight) => Some(weight.clone()),
-            Form::Cpu(_) => None,
+            _ => None,
         }
     }
 
@@ -114,10 +114,12 @@ impl Matrix {
         let [_, in_features] = x.dims();
         assert_eq!(in_features, self.in_features, "the activations do not fit the weights");
         let fast = match &self.form {
-            Form::Dense(weight) => on_cpu(weight).and_then(|weight| {
-                self.linear_cpu(View::F32(weight.as_slice()?), &x)
-            }),
+            Form::Dense(weight) => {
+                on_cpu(weight).and_then(|weight| self.linear_cpu(View::F32(weight.as_slice()?), &x))
+            }
             Form::Cpu(storage) => self.linear_cpu(storage.view(), &x),
+            #[cfg(feature = "gpu")]
+            Form::Gpu(matrix) => matrix.linear(&x),
         };
         fast.unwrap_or_else(|| {
             let weight = self.dequantise();
@@ -153,6 +155,8 @@ impl Matrix {
                 }
             },
             Form::Cpu(storage) => self.gather_cpu(storage.view(), rows),
+            #[cfg(feature = "gpu")]
+            Form::Gpu(matrix) => matrix.gather(rows),
         }
     }
 
@@ -166,9 +170,9 @@ impl Matrix {
     pub fn dequantise(&self) -> Tensor<2> {
         match &self.form {
             Form::Dense(weight) => weight.clone(),
-            Form::Cpu(storage) => {
+            _ => {
                 let rows: Vec<u32> = (0..self.out_features as u32).collect();
-                self.gather_cpu(storage.view(), &rows)
+                self.gather(&rows)
             }
         }
     }

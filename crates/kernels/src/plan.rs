@@ -16,17 +16,8 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Checks a shape.
-    pub(crate) fn new(
-        dtype: DType,
-        out_features: usize,
-        in_features: usize,
-    ) -> Result<Self, KernelError> {
-        let shape = |reason| KernelError::Shape {
-            dtype,
-            out_features,
-            in_features,
-            reason,
-        };
+    pub(crate) fn new(dtype: DType, out_features: usize, in_features: usize) -> Result<Self, KernelError> {
+        let shape = |reason| KernelError::Shape { dtype, out_features, in_features, reason };
         if out_features == 0 || in_features == 0 {
             return Err(shape("a dimension is zero"));
         }
@@ -39,12 +30,9 @@ impl Plan {
         let all = row.and_then(|row| row.checked_mul(out_features));
         let limit = isize::MAX as usize;
         match all {
-            Some(bytes) if bytes <= limit => Ok(Self {
-                dtype,
-                out_features,
-                in_features,
-                row_bytes: blocks * dtype.block_bytes(),
-            }),
+            Some(bytes) if bytes <= limit => {
+                Ok(Self { dtype, out_features, in_features, row_bytes: blocks * dtype.block_bytes() })
+            }
             needed => Err(KernelError::TooLarge {
                 dtype,
                 out_features,
@@ -74,11 +62,7 @@ impl Coverage {
     /// Nothing written yet. `step` is at least 1.
     pub(crate) fn new(out_features: usize, step: usize) -> Self {
         let groups = out_features.div_ceil(step);
-        Self {
-            out_features,
-            step,
-            written: vec![0; groups.div_ceil(64)],
-        }
+        Self { out_features, step, written: vec![0; groups.div_ceil(64)] }
     }
 
     /// What first rows must be a multiple of.

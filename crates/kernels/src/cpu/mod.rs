@@ -10,7 +10,7 @@ use rows::{Bf16, F16, F32, I8, Nibbles, Rows};
 
 use crate::error::KernelError;
 use crate::plan::Plan;
-use crate::simd::{BLOCK, dispatch, f16_to_f32};
+use crate::simd::{BLOCK, Kernel, Portable, dispatch, f16_to_f32};
 use glassbox_formats::DType;
 
 /// Weights as they stay in memory.
@@ -19,7 +19,11 @@ use glassbox_formats::DType;
 /// costs 2 bytes a block (6 % of Q8_0, 11 % of Q4_0) and saves a conversion per block and use.
 pub(crate) enum Storage {
     F32(Vec<f32>),
-    F16(Vec<u16>),
+    F16 {
+        data: Vec<u16>,
+        /// Whether there are no infinities or NaNs: the fast widening does not know them.
+        finite: bool,
+    },
     Bf16(Vec<u16>),
     Q8 {
         quants: Vec<[u8; BLOCK]>,
@@ -33,9 +37,7 @@ pub(crate) enum Storage {
 
 /// A zeroed allocation, or an error instead of an abort.
 fn allocate<T: Copy>(zero: T, len: u64) -> Result<Vec<T>, KernelError> {
-    let out_of_memory = |_| KernelError::OutOfMemory {
-        bytes: len.saturating_mul(size_of::<T>() as u64),
-    };
+    let out_of_memory = |_| KernelError::OutOfMemory { bytes: len.saturating_mul(size_of::<T>() as u64) };
     let mut data = Vec::new();
     let len = usize::try_from(len).map_err(|_| out_of_memory(()))?;
     data.try_reserve_exact(len).map_err(|_| out_of_memory(()))?;
@@ -50,16 +52,12 @@ impl Storage {
         let blocks = elements / BLOCK as u64;
         Ok(match plan.dtype {
             DType::F32 => Self::F32(allocate(0.0, elements)?),
-            DType::F16 => Self::F16(allocate(0, elements)?),
+            DType::F16 => Self::F16 { data: allocate(0, elements)?, finite: true },
             DType::BF16 => Self::Bf16(allocate(0, elements)?),
-            DType::Q8_0 => Self::Q8 {
-                quants: allocate([0; BLOCK], blocks)?,
-                scales: allocate(0.0, blocks)?,
-            },
-            DType::Q4_0 => Self::Q4 {
-                quants: allocate([0; BLOCK / 2], blocks)?,
-                scales: allocate(0.0, blocks)?,
-            },
+            DType::Q8_0 => Self::Q8 { quants: allocate([0; BLOCK], blocks)?, scales: allocate(0.0, blocks)? },
+            DType::Q4_0 => {
+                Self::Q4 { quants: allocate([0; BLOCK / 2], blocks)?, scales: allocate(0.0, blocks)? }
+            }
             dtype => return Err(KernelError::UnsupportedType { dtype }),
         })
     }
@@ -80,7 +78,14 @@ impl Storage {
                     *out = f32::from_le_bytes(*value);
                 }
             }
-            Self::F16(data) | Self::Bf16(data) => {
+            Self::F16 { data, finite } => {
+                let (values, _) = bytes.as_chunks();
+                for (out, value) in data[element..].iter_mut().zip(values) {
+                    *out = u16::from_le_bytes(*value);
+                    *finite &= *out & 0x7c00 != 0x7c00;
+                }
+            }
+            Self::Bf16(data) => {
                 let (values, _) = bytes.as_chunks();
                 for (out, value) in data[element..].iter_mut().zip(values) {
                     *out = u16::from_le_bytes(*value);
@@ -109,7 +114,7 @@ impl Storage {
     pub(crate) fn view(&self) -> View<'_> {
         match self {
             Self::F32(data) => View::F32(data),
-            Self::F16(data) => View::F16(data),
+            Self::F16 { data, finite } => View::F16 { data, finite: *finite },
             Self::Bf16(data) => View::Bf16(data),
             Self::Q8 { quants, scales } => View::Q8 { quants, scales },
             Self::Q4 { quants, scales } => View::Q4 { quants, scales },
@@ -120,7 +125,7 @@ impl Storage {
     pub(crate) fn bytes(&self) -> u64 {
         let bytes = match self {
             Self::F32(data) => size_of_val(&data[..]),
-            Self::F16(data) | Self::Bf16(data) => size_of_val(&data[..]),
+            Self::F16 { data, .. } | Self::Bf16(data) => size_of_val(&data[..]),
             Self::Q8 { quants, scales } => size_of_val(&quants[..]) + size_of_val(&scales[..]),
             Self::Q4 { quants, scales } => size_of_val(&quants[..]) + size_of_val(&scales[..]),
         };
@@ -132,16 +137,10 @@ impl Storage {
 #[derive(Clone, Copy)]
 pub(crate) enum View<'a> {
     F32(&'a [f32]),
-    F16(&'a [u16]),
+    F16 { data: &'a [u16], finite: bool },
     Bf16(&'a [u16]),
-    Q8 {
-        quants: &'a [[u8; BLOCK]],
-        scales: &'a [f32],
-    },
-    Q4 {
-        quants: &'a [[u8; BLOCK / 2]],
-        scales: &'a [f32],
-    },
+    Q8 { quants: &'a [[u8; BLOCK]], scales: &'a [f32] },
+    Q4 { quants: &'a [[u8; BLOCK / 2]], scales: &'a [f32] },
 }
 
 /// Runs a kernel struct with the rows of whichever format a view has.
@@ -152,9 +151,13 @@ macro_rules! with_rows {
                 let $rows = Rows::<F32>::new(data, &[], $count, $in_features);
                 dispatch($kernel)
             }
-            View::F16(data) => {
+            View::F16 { data, finite: true } => {
                 let $rows = Rows::<F16>::new(data, &[], $count, $in_features);
                 dispatch($kernel)
+            }
+            View::F16 { data, finite: false } => {
+                let $rows = Rows::<F16>::new(data, &[], $count, $in_features);
+                $kernel.run(Portable)
             }
             View::Bf16(data) => {
                 let $rows = Rows::<Bf16>::new(data, &[], $count, $in_features);
@@ -173,12 +176,7 @@ macro_rules! with_rows {
 }
 
 /// `x @ W^T`: `x` is `[tokens, in_features]`, the result `[tokens, out_features]`.
-pub(crate) fn linear(
-    weights: View,
-    out_features: usize,
-    in_features: usize,
-    x: &[f32],
-) -> Vec<f32> {
+pub(crate) fn linear(weights: View, out_features: usize, in_features: usize, x: &[f32]) -> Vec<f32> {
     let tokens = x.len() / in_features;
     let mut out = vec![0.0; tokens * out_features];
     with_rows!(weights, out_features, in_features, |rows| Product {
@@ -191,12 +189,7 @@ pub(crate) fn linear(
 }
 
 /// Chosen rows as `f32`, `[rows.len(), in_features]`. Every row must be below `out_features`.
-pub(crate) fn gather(
-    weights: View,
-    out_features: usize,
-    in_features: usize,
-    rows: &[u32],
-) -> Vec<f32> {
+pub(crate) fn gather(weights: View, out_features: usize, in_features: usize, rows: &[u32]) -> Vec<f32> {
     let mut out = vec![0.0; rows.len() * in_features];
     with_rows!(weights, out_features, in_features, |all| Gather {
         weights: all,

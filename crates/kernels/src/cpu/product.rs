@@ -1,21 +1,18 @@
 //! `x @ W^T` on the CPU, one thread.
 //!
 //! Few tokens (decode) read each weight once and widen it in registers: the speed is that of
-//! memory. Many tokens (prefill) widen a group of rows once into a scratch that stays in the
-//! first-level cache and reuse it for every token, by a register tile of `f32` products.
+//! memory. Many tokens (prefill) widen a panel of rows once into a scratch that stays in the
+//! cache and reuse it for every token in a blocked product.
 
 use super::rows::{F32, Format, Row, Rows};
-use crate::simd::{BLOCK, Kernel, Simd};
+use crate::simd::{Kernel, Simd};
 
-/// Rows of a register tile; `ROWS * TOKENS` sums and one operand fill 16 vector registers.
-const ROWS: usize = 4;
-/// Tokens of a register tile.
-const TOKENS: usize = 3;
-/// Blocks of a panel: `ROWS` of weights (16 KiB) stay in the first-level cache.
-const PANEL: usize = 32;
-/// Tokens against which a panel of weights is used before the next is widened: 192 KiB of
-/// activations stay in the second-level cache.
-const TOKEN_GROUP: usize = 48;
+/// Tokens up to which weights are widened in registers, again for each group of tokens; a
+/// blocked product pays its set-up beyond that (measured, see `examples/products.rs`).
+const FEW_TOKENS: usize = 12;
+/// Bytes of widened weights that a blocked product takes at a time: they stay in the
+/// second-level cache.
+const PANEL_BYTES: usize = 256 * 1024;
 
 /// `out[t, r] = sum over i of x[t, i] * weights[r, i]`.
 pub(crate) struct Product<'a, F: Format> {
@@ -32,105 +29,98 @@ pub(crate) struct Product<'a, F: Format> {
 impl<F: Format> Kernel for Product<'_, F> {
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
-        match self.x.len() / self.in_features {
-            0 => {}
-            1 => self.few::<S, 1>(simd),
-            2 => self.few::<S, 2>(simd),
-            3 => self.few::<S, 3>(simd),
-            _ => self.many(simd),
+        let tokens = self.x.len() / self.in_features;
+        if tokens > FEW_TOKENS {
+            return self.many(simd, tokens);
+        }
+        let mut first = 0;
+        while first < tokens {
+            match tokens - first {
+                1 => self.few::<S, 4, 1>(simd, first),
+                2 => self.few::<S, 4, 2>(simd, first),
+                3 => self.few::<S, 2, 3>(simd, first),
+                _ => self.few::<S, 2, 4>(simd, first),
+            }
+            first += 4;
         }
     }
 }
 
 impl<F: Format> Product<'_, F> {
-    /// Every row against `T` tokens, straight from the stored form.
+    /// Every row against `T` tokens, straight from the stored form, `R` rows at a time.
     #[inline(always)]
-    fn few<S: Simd, const T: usize>(&mut self, simd: S) {
-        let x: [Row<F32>; T] = core::array::from_fn(|t| token(self.x, self.in_features, t));
+    fn few<S: Simd, const R: usize, const T: usize>(&mut self, simd: S, first_token: usize) {
+        let token = |t| token(self.x, self.in_features, first_token + t);
+        let x: [Row<F32>; T] = core::array::from_fn(token);
         let count = self.weights.count();
+        let out = &mut self.out[first_token * count..][..T * count];
         let mut first = 0;
-        while first + ROWS <= count {
-            let rows: [Row<F>; ROWS] = core::array::from_fn(|r| self.weights.row(first + r));
-            let sums = direct::<S, F, ROWS, T>(simd, rows, x);
+        while first + R <= count {
+            let rows: [Row<F>; R] = core::array::from_fn(|r| self.weights.row(first + r));
+            let sums = direct::<S, F, R, T>(simd, rows, x);
             for (t, sums) in sums.iter().enumerate() {
-                self.out[t * count + first..][..ROWS].copy_from_slice(sums);
+                out[t * count + first..][..R].copy_from_slice(sums);
             }
-            first += ROWS;
+            first += R;
         }
         for row in first..count {
             let sums = direct::<S, F, 1, T>(simd, [self.weights.row(row)], x);
             for (t, [sum]) in sums.iter().enumerate() {
-                self.out[t * count + row] = *sum;
+                out[t * count + row] = *sum;
             }
         }
     }
 
-    /// Every row against many tokens, by panels.
+    /// Every row against many tokens: a panel of rows is widened once, then multiplied.
     #[inline(always)]
-    fn many<S: Simd>(&mut self, simd: S) {
-        let blocks = self.weights.blocks();
+    fn many<S: Simd>(&mut self, simd: S, tokens: usize) {
         let count = self.weights.count();
-        let tokens = self.x.len() / self.in_features;
-        let mut scratch = [[[0.0; BLOCK]; PANEL]; ROWS];
-        self.rests();
-        for group in (0..tokens).step_by(TOKEN_GROUP) {
-            let group = group..(group + TOKEN_GROUP).min(tokens);
-            for panel in (0..blocks).step_by(PANEL) {
-                let panel = panel..(panel + PANEL).min(blocks);
-                for first in (0..count).step_by(ROWS) {
-                    let height = ROWS.min(count - first);
-                    // Rows past the end repeat the last: their sums are not stored.
-                    for (r, scratch) in scratch.iter_mut().enumerate() {
-                        let row = self.weights.row(first + r.min(height - 1));
-                        for (b, out) in panel.clone().zip(scratch) {
-                            simd.store(F::load(simd, &row.blocks[b]), row.scale(b), out);
-                        }
-                    }
-                    let weights = scratch.each_ref().map(|row| &row[..panel.len()]);
-                    self.tile(simd, weights, first, height, panel.start, group.clone());
-                }
+        if let Some(weights) = self.weights.as_f32() {
+            return multiply(self.x, weights, self.out, [tokens, count, self.in_features], count);
+        }
+        let height = (PANEL_BYTES / size_of::<f32>() / self.in_features).max(16).min(count);
+        let mut panel = vec![0.0; height * self.in_features];
+        for first in (0..count).step_by(height) {
+            let rows = height.min(count - first);
+            for (r, out) in panel.chunks_exact_mut(self.in_features).enumerate().take(rows) {
+                self.weights.row(first + r).dequantise(simd, out);
             }
+            let out = &mut self.out[first..];
+            multiply(self.x, &panel, out, [tokens, rows, self.in_features], count);
         }
     }
+}
 
-    /// Adds a group of widened rows times a group of tokens to the result.
-    #[inline(always)]
-    fn tile<S: Simd>(
-        &mut self,
-        simd: S,
-        weights: [&[[f32; BLOCK]]; ROWS],
-        first: usize,
-        height: usize,
-        panel: usize,
-        tokens: core::ops::Range<usize>,
-    ) {
-        let count = self.weights.count();
-        let last = tokens.end - 1;
-        for start in tokens.step_by(TOKENS) {
-            // Tokens past the end repeat the last, too.
-            let x: [&[[f32; BLOCK]]; TOKENS] = core::array::from_fn(|t| {
-                let row = token(self.x, self.in_features, (start + t).min(last));
-                &row.blocks[panel..panel + weights[0].len()]
-            });
-            let sums = outer(simd, weights, x);
-            for (t, sums) in sums.iter().enumerate().take(last + 1 - start) {
-                let out = &mut self.out[(start + t) * count + first..][..height];
-                for (out, sum) in out.iter_mut().zip(sums) {
-                    *out += sum;
-                }
-            }
-        }
-    }
-
-    /// Sets the result to the products of what is left of the rows after whole blocks.
-    fn rests(&mut self) {
-        let count = self.weights.count();
-        for (t, out) in self.out.chunks_exact_mut(count).enumerate() {
-            let x = token(self.x, self.in_features, t);
-            for (r, out) in out.iter_mut().enumerate() {
-                *out = rest(self.weights.row(r), x);
-            }
-        }
+/// `out = x @ weights^T` for plain `f32`, by the blocked product that burn's CPU backend uses.
+///
+/// `x` is `[tokens, columns]`, `weights` `[rows, columns]` and `out` `[tokens, rows]`, whose rows
+/// lie `stride` apart.
+fn multiply(x: &[f32], weights: &[f32], out: &mut [f32], [tokens, rows, columns]: [usize; 3], stride: usize) {
+    assert!(x.len() >= tokens * columns && weights.len() >= rows * columns);
+    assert!(tokens > 0 && rows <= stride && out.len() >= (tokens - 1) * stride + rows);
+    // SAFETY: the assertions hold every index within its slice, and `out` is borrowed alone.
+    unsafe {
+        gemm::gemm(
+            tokens,
+            rows,
+            columns,
+            out.as_mut_ptr(),
+            1,
+            stride as isize,
+            false,
+            x.as_ptr(),
+            1,
+            columns as isize,
+            weights.as_ptr(),
+            columns as isize,
+            1,
+            0.0,
+            1.0,
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
+        );
     }
 }
 
@@ -138,11 +128,7 @@ impl<F: Format> Product<'_, F> {
 #[inline(always)]
 fn token(x: &[f32], in_features: usize, index: usize) -> Row<'_, F32> {
     let (blocks, rest) = x[index * in_features..][..in_features].as_chunks();
-    Row {
-        blocks,
-        scales: &[],
-        rest,
-    }
+    Row { blocks, scales: &[], rest }
 }
 
 /// Products of `R` stored rows and `T` tokens; each weight is widened once.
@@ -169,34 +155,7 @@ fn direct<S: Simd, F: Format, const R: usize, const T: usize>(
             }
         }
     }
-    core::array::from_fn(|t| {
-        core::array::from_fn(|r| simd.sum(sums[t][r]) + rest(rows[r], x[t]))
-    })
-}
-
-/// Products of `R` rows and `T` tokens, both `f32`, as a register tile.
-#[inline(always)]
-fn outer<S: Simd, const R: usize, const T: usize>(
-    simd: S,
-    weights: [&[[f32; BLOCK]]; R],
-    x: [&[[f32; BLOCK]]; T],
-) -> [[f32; R]; T] {
-    let blocks = weights[0].len();
-    let weights = weights.map(|row| &row[..blocks]);
-    let x = x.map(|x| &x[..blocks]);
-    let mut sums = [[simd.zero(); R]; T];
-    for b in 0..blocks {
-        for i in 0..S::REGISTERS {
-            let x: [S::Lanes; T] = core::array::from_fn(|t| simd.lanes(&x[t][b], i));
-            for r in 0..R {
-                let weight = simd.lanes(&weights[r][b], i);
-                for t in 0..T {
-                    sums[t][r] = simd.mul_add(weight, x[t], sums[t][r]);
-                }
-            }
-        }
-    }
-    sums.map(|sums| sums.map(|sum| simd.sum(sum)))
+    core::array::from_fn(|t| core::array::from_fn(|r| simd.sum(sums[t][r]) + rest(rows[r], x[t])))
 }
 
 /// The product of what is left of two rows after whole blocks.

@@ -15,6 +15,10 @@ pub(crate) trait Format: Copy {
     fn split(row: &[Self::Element]) -> (&[Self::Packed], &[Self::Element]);
     /// A block, without its scale.
     fn load<S: Simd>(simd: S, packed: &Self::Packed) -> S::Block;
+    /// The storage itself, where it is plain `f32`.
+    fn as_f32(_: &[Self::Element]) -> Option<&[f32]> {
+        None
+    }
     /// A weight of the part of a row that is not a whole block.
     fn element(element: Self::Element) -> f32;
 }
@@ -48,6 +52,10 @@ impl Format for F32 {
     #[inline(always)]
     fn load<S: Simd>(simd: S, packed: &Self::Packed) -> S::Block {
         simd.load_f32(packed)
+    }
+
+    fn as_f32(data: &[f32]) -> Option<&[f32]> {
+        Some(data)
     }
 
     #[inline(always)]
@@ -162,23 +170,12 @@ pub(crate) struct Row<'a, F: Format> {
 
 impl<'a, F: Format> Rows<'a, F> {
     /// `count` rows of `in_features` weights.
-    pub(crate) fn new(
-        data: &'a [F::Element],
-        scales: &'a [f32],
-        count: usize,
-        in_features: usize,
-    ) -> Self {
+    pub(crate) fn new(data: &'a [F::Element], scales: &'a [f32], count: usize, in_features: usize) -> Self {
         let blocks = in_features / BLOCK;
         let stride = if F::SCALED { blocks } else { in_features };
         assert_eq!(data.len(), count * stride, "storage does not fit the shape");
         assert!(!F::SCALED || scales.len() == count * blocks);
-        Self {
-            data,
-            scales,
-            stride,
-            blocks,
-            count,
-        }
+        Self { data, scales, stride, blocks, count }
     }
 
     /// Number of rows.
@@ -186,25 +183,17 @@ impl<'a, F: Format> Rows<'a, F> {
         self.count
     }
 
-    /// Whole blocks of a row.
-    pub(crate) fn blocks(&self) -> usize {
-        self.blocks
+    /// All weights, where they are stored as plain `f32`.
+    pub(crate) fn as_f32(&self) -> Option<&'a [f32]> {
+        F::as_f32(self.data)
     }
 
     /// One row.
     #[inline(always)]
     pub(crate) fn row(&self, index: usize) -> Row<'a, F> {
         let (blocks, rest) = F::split(&self.data[index * self.stride..][..self.stride]);
-        let scales: &[f32] = if F::SCALED {
-            &self.scales[index * self.blocks..][..self.blocks]
-        } else {
-            &[]
-        };
-        Row {
-            blocks,
-            scales,
-            rest,
-        }
+        let scales: &[f32] = if F::SCALED { &self.scales[index * self.blocks..][..self.blocks] } else { &[] };
+        Row { blocks, scales, rest }
     }
 }
 

@@ -37,25 +37,10 @@ impl Simd for Avx2 {
     type Lanes = __m256;
     type Block = [__m256; REGISTERS];
 
-    const REGISTERS: usize = REGISTERS;
-
     #[inline(always)]
     fn zero(self) -> Self::Lanes {
         // SAFETY: see above.
         unsafe { _mm256_setzero_ps() }
-    }
-
-    #[inline(always)]
-    fn lanes(self, x: &[f32; BLOCK], i: usize) -> Self::Lanes {
-        let x: &[f32; 8] = &x.as_chunks().0[i];
-        // SAFETY: see above.
-        unsafe { _mm256_loadu_ps(x.as_ptr()) }
-    }
-
-    #[inline(always)]
-    fn mul_add(self, a: Self::Lanes, b: Self::Lanes, sum: Self::Lanes) -> Self::Lanes {
-        // SAFETY: see above.
-        unsafe { _mm256_fmadd_ps(a, b, sum) }
     }
 
     #[inline(always)]
@@ -66,8 +51,9 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn dot(self, a: Self::Block, x: &[f32; BLOCK], mut sum: Self::Lanes) -> Self::Lanes {
-        for (i, a) in a.into_iter().enumerate() {
-            sum = self.mul_add(a, self.lanes(x, i), sum);
+        for (a, x) in a.into_iter().zip(x.as_chunks::<8>().0) {
+            // SAFETY: see above.
+            sum = unsafe { _mm256_fmadd_ps(a, _mm256_loadu_ps(x.as_ptr()), sum) };
         }
         sum
     }
@@ -76,10 +62,7 @@ impl Simd for Avx2 {
     fn sum(self, lanes: Self::Lanes) -> f32 {
         // SAFETY: see above.
         unsafe {
-            let four = _mm_add_ps(
-                _mm256_castps256_ps128(lanes),
-                _mm256_extractf128_ps::<1>(lanes),
-            );
+            let four = _mm_add_ps(_mm256_castps256_ps128(lanes), _mm256_extractf128_ps::<1>(lanes));
             let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
             _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
         }
@@ -87,15 +70,14 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn load_f32(self, x: &[f32; BLOCK]) -> Self::Block {
-        core::array::from_fn(|i| self.lanes(x, i))
+        // SAFETY: see above; 8 * i + 8 <= 32.
+        core::array::from_fn(|i| unsafe { _mm256_loadu_ps(x.as_ptr().add(8 * i)) })
     }
 
     #[inline(always)]
     fn load_f16(self, x: &[u16; BLOCK]) -> Self::Block {
         // SAFETY: see above; 8 * i + 8 <= 32.
-        core::array::from_fn(|i| unsafe {
-            _mm256_cvtph_ps(_mm_loadu_si128(x.as_ptr().add(8 * i).cast()))
-        })
+        core::array::from_fn(|i| unsafe { _mm256_cvtph_ps(_mm_loadu_si128(x.as_ptr().add(8 * i).cast())) })
     }
 
     #[inline(always)]
@@ -127,12 +109,7 @@ impl Simd for Avx2 {
             let high = _mm_and_si128(_mm_srli_epi16::<4>(bytes), mask);
             let high = _mm_sub_epi8(high, eight);
             let widen = |bytes| _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
-            [
-                widen(low),
-                widen(_mm_srli_si128::<8>(low)),
-                widen(high),
-                widen(_mm_srli_si128::<8>(high)),
-            ]
+            [widen(low), widen(_mm_srli_si128::<8>(low)), widen(high), widen(_mm_srli_si128::<8>(high))]
         }
     }
 

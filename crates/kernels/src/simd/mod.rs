@@ -27,15 +27,8 @@ pub(crate) trait Simd: Copy {
     /// A block of 32 `f32` in registers.
     type Block: Copy;
 
-    /// Registers of [`Self::Lanes`] in a block.
-    const REGISTERS: usize;
-
     /// All lanes zero.
     fn zero(self) -> Self::Lanes;
-    /// Register `i` of a block in memory.
-    fn lanes(self, x: &[f32; BLOCK], i: usize) -> Self::Lanes;
-    /// `a * b + sum`, lane by lane; fused where the hardware fuses.
-    fn mul_add(self, a: Self::Lanes, b: Self::Lanes, sum: Self::Lanes) -> Self::Lanes;
     /// `a * factor + sum`, lane by lane; fused where the hardware fuses.
     fn scale_add(self, a: Self::Lanes, factor: f32, sum: Self::Lanes) -> Self::Lanes;
     /// Adds the products of a block and one in memory to `sum`, spread over its lanes.
@@ -45,7 +38,8 @@ pub(crate) trait Simd: Copy {
 
     /// Loads 32 `f32`.
     fn load_f32(self, x: &[f32; BLOCK]) -> Self::Block;
-    /// Loads 32 IEEE half-precision values given by their bits.
+    /// Loads 32 IEEE half-precision values given by their bits. Exact for finite ones only: the
+    /// storage keeps others apart.
     fn load_f16(self, x: &[u16; BLOCK]) -> Self::Block;
     /// Loads 32 bfloat16 values given by their bits.
     fn load_bf16(self, x: &[u16; BLOCK]) -> Self::Block;

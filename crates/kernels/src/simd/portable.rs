@@ -13,21 +13,9 @@ impl Simd for Portable {
     type Lanes = [f32; LANES];
     type Block = [f32; BLOCK];
 
-    const REGISTERS: usize = BLOCK / LANES;
-
     #[inline(always)]
     fn zero(self) -> Self::Lanes {
         [0.0; LANES]
-    }
-
-    #[inline(always)]
-    fn lanes(self, x: &[f32; BLOCK], i: usize) -> Self::Lanes {
-        core::array::from_fn(|lane| x[i * LANES + lane])
-    }
-
-    #[inline(always)]
-    fn mul_add(self, a: Self::Lanes, b: Self::Lanes, sum: Self::Lanes) -> Self::Lanes {
-        core::array::from_fn(|lane| a[lane] * b[lane] + sum[lane])
     }
 
     #[inline(always)]
@@ -37,8 +25,10 @@ impl Simd for Portable {
 
     #[inline(always)]
     fn dot(self, a: Self::Block, x: &[f32; BLOCK], mut sum: Self::Lanes) -> Self::Lanes {
-        for i in 0..Self::REGISTERS {
-            sum = self.mul_add(self.lanes(&a, i), self.lanes(x, i), sum);
+        for (a, x) in a.as_chunks::<LANES>().0.iter().zip(x.as_chunks::<LANES>().0) {
+            for lane in 0..LANES {
+                sum[lane] += a[lane] * x[lane];
+            }
         }
         sum
     }

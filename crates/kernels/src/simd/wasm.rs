@@ -11,18 +11,12 @@ pub(crate) struct Simd128;
 
 const REGISTERS: usize = BLOCK / 4;
 
-/// Four halves in the low 16 bits of each lane, to `f32`; see [`super::f16_to_f32`].
+/// Four finite halves, sign-extended to 32 bits, to `f32`; see [`super::f16_to_f32`].
 #[inline(always)]
 fn widen_f16(bits: v128) -> v128 {
-    let magnitude = v128_and(bits, u32x4_splat(0x7fff));
-    let rebias = f32x4_splat(f32::from_bits((127 + 112) << 23));
-    let finite = f32x4_mul(u32x4_shl(magnitude, 13), rebias);
-    let special = v128_and(
-        u32x4_ge(magnitude, u32x4_splat(0x7c00)),
-        u32x4_splat(0x7f80_0000),
-    );
-    let sign = u32x4_shl(v128_and(bits, u32x4_splat(0x8000)), 16);
-    v128_or(v128_or(finite, special), sign)
+    // The extension has put copies of the sign where the upper exponent bits come to lie.
+    let shifted = v128_and(i32x4_shl(bits, 13), u32x4_splat(0x8fff_e000));
+    f32x4_mul(shifted, f32x4_splat(f32::from_bits((127 + 112) << 23)))
 }
 
 /// Sixteen signed bytes to four registers of `f32`.
@@ -56,21 +50,9 @@ impl Simd for Simd128 {
     type Lanes = v128;
     type Block = [v128; REGISTERS];
 
-    const REGISTERS: usize = REGISTERS;
-
     #[inline(always)]
     fn zero(self) -> Self::Lanes {
         f32x4_splat(0.0)
-    }
-
-    #[inline(always)]
-    fn lanes(self, x: &[f32; BLOCK], i: usize) -> Self::Lanes {
-        load(x, i)
-    }
-
-    #[inline(always)]
-    fn mul_add(self, a: Self::Lanes, b: Self::Lanes, sum: Self::Lanes) -> Self::Lanes {
-        f32x4_add(f32x4_mul(a, b), sum)
     }
 
     #[inline(always)]
@@ -81,7 +63,7 @@ impl Simd for Simd128 {
     #[inline(always)]
     fn dot(self, a: Self::Block, x: &[f32; BLOCK], mut sum: Self::Lanes) -> Self::Lanes {
         for (i, a) in a.into_iter().enumerate() {
-            sum = self.mul_add(a, self.lanes(x, i), sum);
+            sum = f32x4_add(f32x4_mul(a, load(x, i)), sum);
         }
         sum
     }
@@ -101,11 +83,7 @@ impl Simd for Simd128 {
     fn load_f16(self, x: &[u16; BLOCK]) -> Self::Block {
         core::array::from_fn(|i| {
             let eight = load(x, i / 2);
-            widen_f16(if i % 2 == 0 {
-                u32x4_extend_low_u16x8(eight)
-            } else {
-                u32x4_extend_high_u16x8(eight)
-            })
+            widen_f16(if i % 2 == 0 { i32x4_extend_low_i16x8(eight) } else { i32x4_extend_high_i16x8(eight) })
         })
     }
 
@@ -113,11 +91,8 @@ impl Simd for Simd128 {
     fn load_bf16(self, x: &[u16; BLOCK]) -> Self::Block {
         core::array::from_fn(|i| {
             let eight = load(x, i / 2);
-            let four = if i % 2 == 0 {
-                u32x4_extend_low_u16x8(eight)
-            } else {
-                u32x4_extend_high_u16x8(eight)
-            };
+            let four =
+                if i % 2 == 0 { u32x4_extend_low_u16x8(eight) } else { u32x4_extend_high_u16x8(eight) };
             u32x4_shl(four, 16)
         })
     }

@@ -1,0 +1,349 @@
+//! Weights in buffers of a GPU, and products with them.
+//!
+//! The kernels use no subgroup operations and at most 16 KiB of shared memory, 256 threads and
+//! four storage buffers: what every WebGPU device has. Sizes are arguments, so that one pipeline
+//! serves all matrices of a type; only the packing and the tile of tokens are compiled in.
+
+mod decode;
+mod gather;
+mod gemm;
+mod gemv;
+mod pack;
+
+use burn::tensor::{Bytes, Device, Tensor};
+use burn_cubecl::{Cube, CubeDevice, kernel::into_contiguous, tensor::CubeTensor};
+use cubecl::client::Client;
+use cubecl::prelude::*;
+use cubecl::server::Handle;
+
+use crate::error::KernelError;
+use crate::plan::Plan;
+use pack::{BLOCK, Packing, TILE, pack};
+
+/// Tokens up to which every weight is decoded once per group of tokens instead of through
+/// shared memory.
+const FEW_TOKENS: usize = 8;
+/// Tokens of one thread of the matrix-vector kernel.
+const GROUP: usize = 4;
+/// Threads that share a row in the matrix-vector kernel.
+const PARTS: usize = 4;
+/// No piece is larger, even where the device would allow it: offsets stay well within 32 bits.
+const PIECE_LIMIT: u64 = 1 << 30;
+
+/// Weights packed in tiles of rows, in as many buffers as the binding limit asks for.
+pub(crate) struct GpuMatrix {
+    client: Client,
+    device: CubeDevice,
+    packing: Packing,
+    out_features: usize,
+    in_features: usize,
+    pieces: Vec<Piece>,
+}
+
+/// Consecutive tiles of rows in one buffer, and their scales in another.
+struct Piece {
+    first_row: usize,
+    rows: usize,
+    words: Handle,
+    scales: Handle,
+}
+
+/// Sizes of a matrix's packed form.
+struct Sizes {
+    /// Bytes of a tile's words.
+    tile_words: u64,
+    /// Bytes of a tile's scales.
+    tile_scales: u64,
+}
+
+impl Sizes {
+    fn new(plan: &Plan, packing: Packing) -> Self {
+        let blocks = plan.in_features.div_ceil(BLOCK);
+        let tile_blocks = blocks as u64 * TILE as u64;
+        Self {
+            tile_words: tile_blocks * packing.words_per_block() as u64 * 4,
+            tile_scales: if packing.scaled() { tile_blocks * 4 } else { 0 },
+        }
+    }
+}
+
+impl std::fmt::Debug for GpuMatrix {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GpuMatrix")
+            .field("packing", &self.packing)
+            .field("pieces", &self.pieces.len())
+            .finish()
+    }
+}
+
+/// A primitive on a GPU, if the tensor is there and not recorded by autodiff.
+fn primitive(tensor: &Tensor<2>) -> Option<CubeTensor> {
+    (!tensor.device().is_autodiff()).then(|| tensor.clone().try_into_primitive::<Cube>().ok()).flatten()
+}
+
+/// Bytes that one buffer may have.
+fn piece_limit(client: &Client) -> u64 {
+    client.properties().memory.max_page_size.min(PIECE_LIMIT)
+}
+
+impl GpuMatrix {
+    /// Allocates room for a matrix, in pieces of whole tiles of rows.
+    pub(crate) fn new(device: &Device, plan: &Plan) -> Result<Self, KernelError> {
+        let packing = Packing::of(plan.dtype).ok_or(KernelError::UnsupportedType { dtype: plan.dtype })?;
+        let probe = primitive(&Tensor::<2>::empty([1, 1], device)).ok_or(KernelError::Device {
+            message: "it is not a GPU that burn's wgpu backend knows".into(),
+        })?;
+        let limit = piece_limit(&probe.client);
+        Self::with_piece_limit(probe, plan, packing, limit)
+    }
+
+    /// As [`Self::new`], with buffers of at most `limit` bytes.
+    fn with_piece_limit(
+        probe: CubeTensor,
+        plan: &Plan,
+        packing: Packing,
+        limit: u64,
+    ) -> Result<Self, KernelError> {
+        let sizes = Sizes::new(plan, packing);
+        let tiles_per_piece = limit / sizes.tile_words;
+        // Columns and rows are passed to the kernels as 32-bit numbers.
+        if tiles_per_piece == 0 || plan.out_features.max(plan.in_features) > i32::MAX as usize {
+            return Err(KernelError::TooLarge {
+                dtype: plan.dtype,
+                out_features: plan.out_features,
+                in_features: plan.in_features,
+                needed: sizes.tile_words,
+                limit,
+            });
+        }
+        let rows_per_piece = usize::try_from(tiles_per_piece).unwrap_or(usize::MAX).saturating_mul(TILE);
+        let CubeTensor { client, device, .. } = probe;
+        let pieces = (0..plan.out_features)
+            .step_by(rows_per_piece)
+            .map(|first_row| {
+                let rows = rows_per_piece.min(plan.out_features - first_row);
+                let tiles = rows.div_ceil(TILE) as u64;
+                Piece {
+                    first_row,
+                    rows,
+                    words: client.empty((tiles * sizes.tile_words) as usize),
+                    // A binding must not be empty.
+                    scales: client.empty((tiles * sizes.tile_scales).max(4) as usize),
+                }
+            })
+            .collect();
+        Ok(Self {
+            client,
+            device,
+            packing,
+            out_features: plan.out_features,
+            in_features: plan.in_features,
+            pieces,
+        })
+    }
+
+    /// Rows that must be written together.
+    pub(crate) const fn rows_per_write() -> usize {
+        TILE
+    }
+
+    /// Packs and uploads whole rows in the file's layout, from `first_row`, a multiple of the
+    /// tile. The builder has checked the range.
+    pub(crate) fn write(&self, plan: &Plan, first_row: usize, bytes: &[u8]) -> Result<(), KernelError> {
+        let sizes = Sizes::new(plan, self.packing);
+        let end_row = first_row + bytes.len() / plan.row_bytes;
+        for piece in &self.pieces {
+            let start = first_row.max(piece.first_row);
+            let end = end_row.min(piece.first_row + piece.rows);
+            if start >= end {
+                continue;
+            }
+            let part = &bytes[(start - first_row) * plan.row_bytes..(end - first_row) * plan.row_bytes];
+            let packed = pack(plan, self.packing, part);
+            let tile = ((start - piece.first_row) / TILE) as u64;
+            self.upload(&piece.words, tile * sizes.tile_words, Bytes::from_elems(packed.words));
+            if self.packing.scaled() {
+                self.upload(&piece.scales, tile * sizes.tile_scales, Bytes::from_elems(packed.scales));
+            }
+            // Writes queue up to 32 tasks, each with its bytes, unless they are flushed.
+            self.client.flush().map_err(|error| KernelError::Device { message: error.to_string() })?;
+        }
+        Ok(())
+    }
+
+    /// Writes into a buffer, `offset` bytes from its start.
+    fn upload(&self, buffer: &Handle, offset: u64, data: Bytes) {
+        let rest = buffer.size() - offset - data.len() as u64;
+        let place = buffer.clone().offset_start(offset).offset_end(rest);
+        self.client.write(&place, data);
+    }
+
+    /// Bytes held on the device.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.pieces.iter().map(|piece| piece.words.size() + piece.scales.size()).sum()
+    }
+
+    /// `x @ W^T`; `None` where the activations are not plain tensors of this device.
+    pub(crate) fn linear(&self, x: &Tensor<2>) -> Option<Tensor<2>> {
+        let [tokens, _] = x.dims();
+        let x = primitive(&self.padded(x.clone()))?;
+        let out = self.empty([tokens, self.out_features]);
+        if tokens > 0 {
+            let x = into_contiguous(x);
+            for piece in &self.pieces {
+                self.launch_product(piece, &x, tokens, &out);
+            }
+        }
+        Some(Tensor::from_primitive::<Cube>(out))
+    }
+
+    /// Activations whose rows are whole blocks.
+    fn padded(&self, x: Tensor<2>) -> Tensor<2> {
+        let missing = self.in_features.next_multiple_of(BLOCK) - self.in_features;
+        if missing == 0 {
+            return x;
+        }
+        let zeros = Tensor::zeros([x.dims()[0], missing], &x.device());
+        Tensor::cat(vec![x, zeros], 1)
+    }
+
+    /// An uninitialised tensor on the device.
+    fn empty(&self, shape: [usize; 2]) -> CubeTensor {
+        let handle = self.client.empty((shape[0] * shape[1]).max(1) * size_of::<f32>());
+        CubeTensor::new_contiguous(
+            self.client.clone(),
+            self.device.clone(),
+            shape.into(),
+            handle,
+            burn::tensor::DType::F32,
+        )
+    }
+
+    fn launch_product(&self, piece: &Piece, x: &CubeTensor, tokens: usize, out: &CubeTensor) {
+        let blocks = self.in_features.div_ceil(BLOCK);
+        let tiles = piece.rows.div_ceil(TILE) as u32;
+        let (words, scales) = self.weights(piece);
+        // SAFETY: the lengths are those of the buffers: `x` was made contiguous and padded to
+        // whole blocks, `out` was allocated for this product.
+        let (x, out) = unsafe {
+            (
+                BufferArg::from_raw_parts(x.handle.clone(), tokens * blocks * BLOCK / 4),
+                BufferArg::from_raw_parts(out.handle.clone(), tokens * self.out_features),
+            )
+        };
+        let sizes = [tokens, blocks, piece.rows, piece.first_row, self.out_features].map(|n| n as u32);
+        let [tokens32, blocks, rows, first_row, out_features] = sizes;
+        if tokens <= FEW_TOKENS {
+            let group = tokens.min(GROUP).next_power_of_two();
+            let count = CubeCount::Static(tiles, tokens.div_ceil(group) as u32, 1);
+            let dim = CubeDim::new_2d(TILE as u32, PARTS as u32);
+            // SAFETY: the kernel reads blocks below `blocks` of tiles below `tiles` and tokens
+            // below `tokens`, and writes rows below `rows` from `first_row`: all inside.
+            unsafe {
+                gemv::gemv::launch_unchecked(
+                    &self.client,
+                    count,
+                    dim,
+                    x,
+                    words,
+                    scales,
+                    out,
+                    tokens32,
+                    blocks,
+                    rows,
+                    first_row,
+                    out_features,
+                    self.packing,
+                    group,
+                    PARTS,
+                )
+            }
+        } else {
+            let per_thread = if tokens <= gemm::SIDE {
+                1
+            } else if tokens <= 2 * gemm::SIDE {
+                2
+            } else {
+                4
+            };
+            let count = CubeCount::Static(tiles, tokens.div_ceil(per_thread * gemm::SIDE) as u32, 1);
+            let dim = CubeDim::new_2d(gemm::SIDE as u32, gemm::SIDE as u32);
+            // SAFETY: as above.
+            unsafe {
+                gemm::gemm::launch_unchecked(
+                    &self.client,
+                    count,
+                    dim,
+                    x,
+                    words,
+                    scales,
+                    out,
+                    tokens32,
+                    blocks,
+                    rows,
+                    first_row,
+                    out_features,
+                    self.packing,
+                    per_thread,
+                )
+            }
+        }
+    }
+
+    /// Rows as `f32`, `[rows.len(), in_features]`. Every row must be below `out_features`.
+    pub(crate) fn gather(&self, rows: &[u32]) -> Tensor<2> {
+        let out = self.empty([rows.len(), self.in_features]);
+        if !rows.is_empty() {
+            let ids = self.client.create(Bytes::from_elems(rows.to_vec()));
+            for piece in &self.pieces {
+                self.launch_gather(piece, &ids, rows.len(), &out);
+            }
+        }
+        Tensor::from_primitive::<Cube>(out)
+    }
+
+    fn launch_gather(&self, piece: &Piece, ids: &Handle, wanted: usize, out: &CubeTensor) {
+        let blocks = self.in_features.div_ceil(BLOCK);
+        let (words, scales) = self.weights(piece);
+        let dim = CubeDim::new_1d(256);
+        let cubes = (wanted * blocks * 8).div_ceil(256);
+        let count = cubecl::calculate_cube_count_elemwise(&self.client, cubes * 256, dim);
+        let sizes = [wanted, blocks, piece.rows, piece.first_row, self.in_features].map(|n| n as u32);
+        let [wanted32, blocks, piece_rows, first_row, in_features] = sizes;
+        // SAFETY: the lengths are those of the buffers, and the kernel returns for threads and
+        // rows outside of them.
+        unsafe {
+            gather::gather::launch_unchecked(
+                &self.client,
+                count,
+                dim,
+                BufferArg::from_raw_parts(ids.clone(), wanted),
+                words,
+                scales,
+                BufferArg::from_raw_parts(out.handle.clone(), wanted * self.in_features),
+                wanted32,
+                blocks,
+                piece_rows,
+                first_row,
+                in_features,
+                self.packing,
+            )
+        }
+    }
+
+    /// A piece's buffers as arguments.
+    fn weights(&self, piece: &Piece) -> (BufferArg, BufferArg) {
+        let words = (piece.words.size() / 4) as usize;
+        let scales = (piece.scales.size() / 4) as usize;
+        // SAFETY: the buffers were allocated with these sizes and hold plain numbers.
+        unsafe {
+            (
+                BufferArg::from_raw_parts(piece.words.clone(), words),
+                BufferArg::from_raw_parts(piece.scales.clone(), scales),
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

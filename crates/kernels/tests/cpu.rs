@@ -1,0 +1,151 @@
+//! The CPU kernels and the builder.
+
+mod common;
+
+use burn::tensor::Device;
+use common::*;
+use glassbox_formats::DType;
+use glassbox_kernels::{KernelError, Matrix, MatrixBuilder, device};
+
+#[test]
+fn products_agree_with_the_widened_weights() {
+    check_products(&Device::flex());
+}
+
+#[test]
+fn lookups_are_exact() {
+    check_gather(&Device::flex());
+}
+
+#[test]
+fn activations_may_be_views() {
+    check_views(&Device::flex());
+}
+
+#[test]
+fn dense_tensors_are_matrices() {
+    check_dense_tensor(&Device::flex());
+}
+
+#[test]
+fn no_tokens_give_no_rows() {
+    for dtype in DType::ALL {
+        let matrix = File::random(dtype, 3, 32, 1).build(&Device::flex(), 1, &mut Random(1));
+        let out = matrix.linear(tensor(Vec::new(), [0, 32], &Device::flex()));
+        assert_eq!(out.dims(), [0, 3]);
+    }
+}
+
+#[test]
+fn infinities_and_nans_in_the_weights_are_not_hidden() {
+    for dtype in DType::ALL {
+        let mut file = File::random(dtype, 5, 32, 2);
+        // The first number of row 1 and of row 3: a weight, or the scale of a block.
+        let (infinity, nan): (&[u8], &[u8]) = match dtype {
+            DType::F32 => (&[0, 0, 0x80, 0x7f], &[0, 0, 0xc0, 0x7f]),
+            DType::BF16 => (&[0x80, 0x7f], &[0xc0, 0x7f]),
+            _ => (&[0, 0x7c], &[0, 0x7e]),
+        };
+        let row = file.row_bytes();
+        file.bytes[row..row + infinity.len()].copy_from_slice(infinity);
+        file.bytes[3 * row..3 * row + nan.len()].copy_from_slice(nan);
+        let matrix = file.build(&Device::flex(), 1, &mut Random(1));
+        for tokens in [1, 5] {
+            let out = values(matrix.linear(tensor(vec![1.0; tokens * 32], [tokens, 32], &Device::flex())));
+            for out in out.chunks_exact(5) {
+                assert!(out[0].is_finite() && out[2].is_finite() && out[4].is_finite(), "{dtype} {out:?}");
+                assert!(!out[1].is_finite() && out[3].is_nan(), "{dtype} {out:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn quantised_weights_stay_small() {
+    let bytes = |dtype| File::random(dtype, 64, 256, 1).build(&Device::flex(), 1, &mut Random(1)).bytes();
+    assert_eq!(bytes(DType::F32), 64 * 256 * 4);
+    assert_eq!(bytes(DType::F16), 64 * 256 * 2);
+    assert_eq!(bytes(DType::BF16), 64 * 256 * 2);
+    assert_eq!(bytes(DType::Q8_0), 64 * 256 / 32 * 36);
+    assert_eq!(bytes(DType::Q4_0), 64 * 256 / 32 * 20);
+}
+
+#[test]
+fn only_dense_weights_are_given_out_as_tensors() {
+    for dtype in DType::ALL {
+        let matrix = File::random(dtype, 4, 32, 1).build(&Device::flex(), 1, &mut Random(1));
+        assert_eq!(matrix.tensor().is_some(), dtype == DType::F32);
+    }
+}
+
+#[test]
+fn rows_written_again_are_replaced() {
+    let (first, second) = (File::random(DType::Q8_0, 8, 64, 1), File::random(DType::Q8_0, 8, 64, 2));
+    let mut builder = MatrixBuilder::new(&Device::flex(), DType::Q8_0, 8, 64).unwrap();
+    builder.write_rows(0, &first.bytes).unwrap();
+    builder.write_rows(4, &second.bytes[4 * second.row_bytes()..]).unwrap();
+    let expected = [&first.weights[..4 * 64], &second.weights[4 * 64..]].concat();
+    assert_eq!(values(builder.finish().unwrap().dequantise()), expected);
+}
+
+#[test]
+fn missing_rows_are_counted() {
+    let file = File::random(DType::Q4_0, 100, 32, 1);
+    let mut builder = MatrixBuilder::new(&Device::flex(), DType::Q4_0, 100, 32).unwrap();
+    let row = file.row_bytes();
+    builder.write_rows(0, &file.bytes[..70 * row]).unwrap();
+    builder.write_rows(90, &file.bytes[90 * row..]).unwrap();
+    let error = builder.finish().unwrap_err();
+    assert_eq!(error, KernelError::RowsMissing { out_features: 100, missing: 20, first_missing: 70 });
+    assert_eq!(error.code(), "kernel.rows_missing");
+}
+
+#[test]
+fn chunks_that_do_not_fit_are_refused() {
+    let new = || MatrixBuilder::new(&Device::flex(), DType::Q8_0, 4, 64).unwrap();
+    let row = 68;
+    assert_eq!(
+        new().write_rows(0, &vec![0; row + 1]),
+        Err(KernelError::ChunkLength { bytes: row + 1, row_bytes: row })
+    );
+    for (first_row, rows) in [(4, 1), (0, 5), (3, 2), (usize::MAX, 1), (usize::MAX - 1, 4)] {
+        let error = new().write_rows(first_row, &vec![0; rows * row]).unwrap_err();
+        assert_eq!(error.code(), "kernel.row_range", "{first_row} {rows}");
+    }
+    new().write_rows(4, &[]).unwrap();
+}
+
+#[test]
+fn impossible_shapes_are_refused() {
+    let code = |dtype, rows, columns| {
+        let error = MatrixBuilder::new(&Device::flex(), dtype, rows, columns).err();
+        let error = error.unwrap_or_else(|| panic!("{dtype} {rows} x {columns} was taken"));
+        assert!(!error.to_string().is_empty() && !error.hint().is_empty());
+        error.code()
+    };
+    for dtype in DType::ALL {
+        assert_eq!(code(dtype, 0, 32), "kernel.shape");
+        assert_eq!(code(dtype, 32, 0), "kernel.shape");
+        assert_eq!(code(dtype, usize::MAX, 32), "kernel.too_large");
+        assert_eq!(code(dtype, 1, usize::MAX - 31), "kernel.too_large");
+        assert_eq!(code(dtype, usize::MAX / 2, usize::MAX - 31), "kernel.too_large");
+        // Addressable, but more than any machine has.
+        assert_eq!(code(dtype, 1 << 28, 1 << 28), "kernel.out_of_memory");
+    }
+    assert_eq!(code(DType::Q8_0, 4, 33), "kernel.shape");
+    assert_eq!(code(DType::Q4_0, 4, 16), "kernel.shape");
+}
+
+#[test]
+#[should_panic(expected = "row 4 of a matrix of 4 rows")]
+fn rows_past_the_end_are_a_fault_of_the_caller() {
+    File::random(DType::F16, 4, 8, 1).build(&Device::flex(), 1, &mut Random(1)).gather(&[4]);
+}
+
+#[test]
+fn clones_share_the_weights() {
+    let matrix = File::random(DType::Q4_0, 4, 32, 1).build(&Device::flex(), 1, &mut Random(1));
+    let clone: Matrix = matrix.clone();
+    assert_eq!(values(clone.dequantise()), values(matrix.dequantise()));
+    assert_eq!(device::kind(&Device::flex()), device::Kind::Cpu);
+}
