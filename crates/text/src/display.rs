@@ -81,6 +81,9 @@ fn matches(class: &LazyLock<Option<Regex>>, ch: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     use super::*;
 
     #[test]

@@ -153,6 +153,9 @@ pub fn known_pre_tokenizers() -> impl Iterator<Item = &'static str> {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     use std::collections::BTreeSet;
 
     use super::*;

@@ -63,6 +63,9 @@ fn damaged(reason: &str) -> TextError {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     use super::*;
 
     /// A map with a trie of 512 units that replaces `a` by what starts at `value`.

@@ -1,5 +1,10 @@
 //! GGUF vocabularies made from the tiny tokenizers in `data/`, with the ids that Python gives for those,
 //! and SentencePiece's merging against its definition.
+#![allow(missing_docs)]
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+mod common;
 
 use std::collections::HashMap;
 
@@ -10,8 +15,7 @@ use serde_json::Value;
 type Case = (String, Vec<u32>, Vec<u32>, String);
 
 fn read<T: serde::de::DeserializeOwned>(file: &str) -> T {
-    let path = format!("{}/tests/data/{file}", env!("CARGO_MANIFEST_DIR"));
-    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+    serde_json::from_slice(&common::read(file)).unwrap()
 }
 
 /// The vocabulary that a converter would write for `NAME.json`.

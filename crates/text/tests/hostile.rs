@@ -1,4 +1,9 @@
 //! Damaged and lying tokenizers: every one loads or gives an error, and none stops the program.
+#![allow(missing_docs)]
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+mod common;
 
 use glassbox_text::{DecodeStream, MAX_TEXT_BYTES, Special, Tokenizer};
 use serde_json::{Value, json};
@@ -8,7 +13,7 @@ const TEXTS: [&str; 5] =
     ["", " Hello, world! 123 🚀\n\n", "a<|endoftext|>b </s>c [CLS]", "cafe\u{301} 你好 the theory", "\0"];
 
 fn read(name: &str) -> Vec<u8> {
-    std::fs::read(format!("{}/tests/data/{name}.json", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    common::read(&format!("{name}.json"))
 }
 
 /// Uses the tokenizer if it loads; says whether it did.

@@ -1,4 +1,9 @@
 //! Tiny tokenizers of every common kind against Python's `tokenizers` (see `data/make.py`).
+#![allow(missing_docs)]
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+mod common;
 
 use glassbox_text::{DecodeStream, Special, Tokenizer};
 
@@ -6,11 +11,9 @@ use glassbox_text::{DecodeStream, Special, Tokenizer};
 type Case = (String, Vec<u32>, Vec<u32>, String);
 
 fn load(name: &str) -> (Tokenizer, Vec<Case>) {
-    let read =
-        |file: String| std::fs::read(format!("{}/tests/data/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap();
-    let cases: Vec<Case> = serde_json::from_slice(&read(format!("{name}.cases.json"))).unwrap();
+    let cases: Vec<Case> = serde_json::from_slice(&common::read(&format!("{name}.cases.json"))).unwrap();
     assert!(cases.len() > 90);
-    (Tokenizer::from_json(&read(format!("{name}.json"))).unwrap(), cases)
+    (Tokenizer::from_json(&common::read(&format!("{name}.json"))).unwrap(), cases)
 }
 
 /// Compares ids with Python's, and checks that decoding is the same whole and token by token.

@@ -2,9 +2,11 @@
 //!
 //! The files are not part of the repository (see `../shared/models/README.md`); the small cases in
 //! `tokenizer_json.rs` and `gguf.rs` cover the same code without them.
+#![allow(missing_docs)]
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use std::fs;
-use std::path::PathBuf;
+mod common;
 
 use futures_lite::future::block_on;
 use glassbox_formats::{Checkpoint, FileSet, MemorySource};
@@ -14,10 +16,9 @@ const SEPARATOR: &str = "\n__ggml_vocab_test__\n";
 
 /// The tokenizer of one vocabulary, its inputs, and llama.cpp's ids for each.
 fn vocabulary(name: &str) -> Option<(Tokenizer, Vec<String>, Vec<Vec<u32>>)> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/models/vocabs");
-    let file = folder.join(format!("ggml-vocab-{name}.gguf"));
-    let Ok(bytes) = fs::read(&file) else {
-        eprintln!("{} is not here; nothing to compare", file.display());
+    let file = format!("../../../shared/models/vocabs/ggml-vocab-{name}.gguf");
+    let Some(bytes) = common::try_read(&file) else {
+        eprintln!("{file} is not here; nothing to compare");
         return None;
     };
     let mut files = FileSet::new();
@@ -26,7 +27,7 @@ fn vocabulary(name: &str) -> Option<(Tokenizer, Vec<String>, Vec<Vec<u32>>)> {
     let tokenizer = Tokenizer::from_files(&checkpoint.tokenizer).unwrap().unwrap();
 
     let read =
-        |extension: &str| fs::read_to_string(file.with_extension(format!("gguf.{extension}"))).unwrap();
+        |extension| String::from_utf8(common::try_read(&format!("{file}.{extension}")).unwrap()).unwrap();
     let mut inputs: Vec<String> = read("inp").split(SEPARATOR).map(str::to_owned).collect();
     assert_eq!(inputs.pop().as_deref(), Some(""), "the file ends with a separator");
     let ids = |line: &str| line.split_whitespace().map(|id| id.parse().unwrap()).collect();

@@ -17,6 +17,9 @@ pub(super) fn usual_eos(added: &AddedTokens) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     use serde_json::json;
 
     use super::*;

@@ -90,6 +90,9 @@ fn ids(parts: &[Part], special_tokens: &HashMap<String, Ids>) -> Result<Vec<u32>
 
 #[cfg(test)]
 mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     use serde_json::json;
 
     use super::*;
