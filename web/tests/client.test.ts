@@ -39,6 +39,7 @@ interface Setup {
 async function setUp(
   script: (worker: ScriptedWorker, index: number) => ScriptedWorker['onSent'] = answersStartAndOpen,
   patience = { abortMs: 300, probeMs: 300 },
+  device: 'auto' | 'cpu' = 'cpu',
 ): Promise<Setup> {
   const workers: ScriptedWorker[] = [];
   const createWorker = (): ScriptedWorker => {
@@ -47,7 +48,7 @@ async function setUp(
     workers.push(worker);
     return worker;
   };
-  const gb = await Glassbox.start({ device: 'cpu', createWorker, patience, workerUrl: 'https://example.test/worker.js' });
+  const gb = await Glassbox.start({ device, createWorker, patience, workerUrl: 'https://example.test/worker.js' });
   const [worker] = workers;
   assert.ok(worker);
   return { gb, workers, worker };
@@ -446,6 +447,59 @@ describe('a worker that dies', () => {
     assert.equal(model.closed, true);
   });
 
+  const onGpu: Event = { ...STARTED, device: { kind: 'gpu', name: 'acme', reason: 'There is one.', software: false } };
+  const anyDevice = (worker: ScriptedWorker): ScriptedWorker['onSent'] => (message) => {
+    if (message.request.type !== 'start') answersStartAndOpen(worker)?.(message);
+    else worker.reply(message.id, message.request.device === 'cpu' ? STARTED : onGpu);
+  };
+
+  test('while starting on a GPU is replaced by one on the CPU, which says why', async () => {
+    const patience = { abortMs: 300, probeMs: 300 };
+    const { gb, workers } = await setUp(
+      (worker, index) => (message) => {
+        if (index === 0) {
+          worker.reply(message.id, { type: 'progress', stage: 'engine', doneBytes: 1, totalBytes: 2 });
+          worker.crash('unreachable');
+        } else {
+          anyDevice(worker)?.(message);
+        }
+      },
+      patience,
+      'auto',
+    );
+    assert.deepEqual(workers.map((worker) => worker.of('start')[0]?.request.device), ['auto', 'cpu']);
+    assert.equal(gb.device.reason, 'The engine stopped on the GPU, so it runs on the CPU.');
+  });
+
+  test('on a GPU each time the model is opened goes on with it on the CPU', async () => {
+    const patience = { abortMs: 300, probeMs: 300 };
+    const { gb, workers, worker, model } = await withModel(
+      (fake, index) => (message) => {
+        if (index === 1 && message.request.type === 'open') queueMicrotask(() => { fake.crash('again'); });
+        else anyDevice(fake)?.(message);
+      },
+      patience,
+      'auto',
+    );
+    worker.crash('first');
+    await settle();
+    assert.deepEqual(workers.map((each) => each.of('start')[0]?.request.device), ['auto', 'auto', 'cpu']);
+    assert.equal(model.closed, false);
+    assert.equal(gb.device.kind, 'cpu');
+  });
+
+  test('of a lost device is known by data that cannot be read back', async () => {
+    const { workers, worker, model } = await withModel();
+    const tracing = model.trace({ tokens: [1] });
+    await settle();
+    const error = { code: 'device_read', message: 'the device is lost', hint: '' };
+    worker.reply(last(worker.of('trace')).id, { type: 'failed', error });
+    await assert.rejects(tracing, rejectsWith('worker_died'));
+    await settle();
+    assert.equal(workers.length, 2);
+    assert.equal(model.closed, false);
+  });
+
   test('for good leaves a clear error', async () => {
     const { gb, worker, model } = await withModel((fake, index) => (message) => {
       if (index === 0) answersStartAndOpen(fake)?.(message);
@@ -487,6 +541,19 @@ describe('a worker that dies', () => {
     assert.equal(worker.terminated, false);
     assert.equal(workers.length, 1);
   });
+});
+
+test('what Rust leaves out is null, as promised', async () => {
+  const { gb, worker } = await setUp((fake) => (message) => {
+    if (message.request.type === 'start') fake.reply(message.id, STARTED);
+    if (message.request.type !== 'open') return;
+    const model = modelNamed('model.gguf', true);
+    for (const name of ['tokenizer', 'licence']) Reflect.deleteProperty(model, name);
+    fake.reply(message.id, { type: 'opened', model });
+  });
+  const { info } = await gb.open([FILE]);
+  assert.deepEqual([info.tokenizer, info.licence], [null, null]);
+  assert.equal(worker.terminated, false);
 });
 
 describe('listeners', () => {

@@ -27,13 +27,17 @@ const common = {
   outdir: out,
 };
 await esbuild.build({ ...common, entryPoints: names.map((name) => `tests/${name}`) });
-// The worker entry imports its module from beside itself.
+// The worker entry imports its modules from beside itself.
 await esbuild.build({
   ...common,
-  entryPoints: { worker: 'src/worker/worker.ts', 'glassbox-worker-cpu': 'tests/fake/host.ts' },
+  entryPoints: {
+    worker: 'src/worker/worker.ts',
+    'glassbox-worker-cpu': 'tests/fake/host.ts',
+    'glassbox-worker-gpu': 'tests/fake/refusing.ts',
+  },
 });
 await writeFile(join(out, 'package.json'), '{"type":"module"}');
 
 const files = names.map((name) => join(out, `${basename(name, '.ts')}.js`));
-const { status } = spawnSync(process.execPath, ['--enable-source-maps', '--test', ...files], { stdio: 'inherit' });
+const { status } = spawnSync(process.execPath, ['--enable-source-maps', '--test', '--test-reporter=spec', ...files], { stdio: 'inherit' });
 process.exit(status ?? 1);

@@ -9,11 +9,11 @@ interface Posted {
 }
 
 /** Loads worker.ts anew into a made-up worker scope; beside it lies the fake host as the CPU module. */
-async function load(wasm: () => Response): Promise<{ posted: Posted[]; send: (id: number, request: object) => void; fire: (type: string, event: object) => void }> {
+async function load(wasm: () => Response, gpu?: object): Promise<{ posted: Posted[]; send: (id: number, request: object) => void; fire: (type: string, event: object) => void }> {
   const listeners = new Map<string, (event: object) => void>();
   const posted: Posted[] = [];
   const scope = {
-    navigator: {},
+    navigator: { gpu },
     location: { search: `?v=${Math.random()}` },
     postMessage: (message: Posted) => posted.push(message),
     addEventListener: (type: string, listener: (event: object) => void) => listeners.set(type, listener),
@@ -76,6 +76,27 @@ test('asked for a GPU where there is none, fails with what to do', async () => {
   send(1, { ...start, device: 'gpu' });
   await until(() => posted.length === 1);
   assert.ok(posted[0]?.event.type === 'failed' && posted[0].event.error.code === 'no_gpu');
+});
+
+test('where the GPU does not open it goes on with the CPU, says why, and keeps what came early', async () => {
+  const adapter = { info: { vendor: 'acme', architecture: 'one', device: '', description: '', isFallbackAdapter: false } };
+  const { posted, send } = await load(wasm, { requestAdapter: () => Promise.resolve(adapter) });
+  send(1, start);
+  send(2, { type: 'tokenize', text: 'a', special: false });
+  await until(() => of(posted, 'tokens').length === 1);
+  const [started] = of(posted, 'started');
+  assert.ok(started?.event.type === 'started');
+  assert.equal(started.event.device.kind, 'cpu');
+  assert.equal(started.event.device.reason, 'The GPU could not be opened (the device was refused).');
+  assert.equal(of(posted, 'failed').length, 0);
+});
+
+test('where the GPU was asked for and does not open, that is an error', async () => {
+  const adapter = { info: { vendor: 'acme', architecture: 'one', device: '', description: '', isFallbackAdapter: false } };
+  const { posted, send } = await load(wasm, { requestAdapter: () => Promise.resolve(adapter) });
+  send(1, { ...start, device: 'gpu' });
+  await until(() => of(posted, 'failed').length === 1);
+  assert.equal(of(posted, 'started').length, 0);
 });
 
 test('after a trap it is dead: it says so once, and to every request after', async () => {

@@ -44,8 +44,11 @@ const ENDING: ReadonlySet<Event['type']> = new Set([
   'failed',
 ]);
 
-/** @internal Codes of failures after which the wasm instance must not be used again. */
-const FATAL: ReadonlySet<string> = new Set(['panicked', 'poisoned']);
+/**
+ * Codes of failures after which the wasm instance must not be used again: it trapped, or its device was lost, which
+ * shows when data cannot be read back.
+ */
+const FATAL: ReadonlySet<string> = new Set(['panicked', 'poisoned', 'device_read']);
 
 /**
  * @internal One worker and the requests under way in it, correlated by id.

@@ -66,6 +66,9 @@ const UNCHOSEN: ChosenDevice = { kind: 'cpu', name: '', reason: '', software: fa
 export class Engine {
   readonly events = new Emitter<GlassboxEvents>();
   readonly #options: EngineOptions;
+  /** What is asked of the next worker; the CPU once the GPU has killed one that was free to choose. */
+  #preference: DevicePreference;
+  #fallback = '';
   #connection: Connection | undefined;
   #ready: Promise<Connection>;
   #restoring = false;
@@ -75,6 +78,7 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
+    this.#preference = options.device;
     this.#ready = Promise.reject(new GlassboxError(failures.stopped()));
     this.#ready.catch(ignore);
   }
@@ -97,7 +101,10 @@ export class Engine {
   async start(signal?: AbortSignal, onProgress?: (progress: Progress) => void): Promise<void> {
     this.#restoring = true;
     try {
-      this.#ready = this.#spawn(signal, onProgress);
+      this.#ready = this.#spawn(signal, onProgress).catch((error: unknown) => {
+        if (!died(error) || !this.#fallBack()) throw error;
+        return this.#spawn(signal, onProgress);
+      });
       await this.#ready;
     } catch (error) {
       this.#connection?.close(failures.stopped());
@@ -117,7 +124,7 @@ export class Engine {
   async open(source: Source, options: CallOptions): Promise<OpenModel> {
     const { event } = await this.call({ type: 'open', source }, options);
     if (event.type !== 'opened') throw new GlassboxError(failures.unexpected(event.type));
-    this.#model = { source, info: event.model };
+    this.#model = { source, info: complete(event.model) };
     return this.#model;
   }
 
@@ -137,7 +144,7 @@ export class Engine {
   }
 
   async #spawn(signal?: AbortSignal, onProgress?: (progress: Progress) => void): Promise<Connection> {
-    const { createWorker, device, allowSoftware, patience, url } = this.#options;
+    const { createWorker, allowSoftware, patience, url } = this.#options;
     const connection: Connection = new Connection(createWorker(), {
       patience,
       url,
@@ -150,14 +157,14 @@ export class Engine {
     });
     this.#connection = connection;
     const { event } = await connection.call(
-      { type: 'start', device, allowSoftware, chosen: UNCHOSEN },
+      { type: 'start', device: this.#preference, allowSoftware, chosen: UNCHOSEN },
       { signal, onEvent: progressOnly(onProgress) },
     );
     if (event.type !== 'started') throw new GlassboxError(failures.unexpected(event.type));
     if (event.protocol !== PROTOCOL_VERSION) {
       throw new GlassboxError(failures.protocolMismatch(PROTOCOL_VERSION, event.protocol));
     }
-    this.#device = event.device;
+    this.#device = this.#fallback === '' ? event.device : { ...event.device, reason: this.#fallback };
     this.#version = event.version;
     return connection;
   }
@@ -187,21 +194,31 @@ export class Engine {
       this.events.emit('restoring', progress);
     };
     const model = this.#model;
-    const connection = await this.#respawn(onProgress);
-    if (!model) return connection;
-    try {
-      const open: Request = { type: 'open', source: model.source };
-      const { event } = await connection.call(open, { onEvent: progressOnly(onProgress) });
-      if (event.type !== 'opened') throw new GlassboxError(failures.unexpected(event.type));
-      model.info = event.model;
-      return connection;
-    } catch (error) {
-      // An engine without the model is better than none, and does not die of the same cause again.
-      if (this.#model === model) this.#model = undefined;
-      const failure = asFailure(error);
-      this.events.emit('lost', failure);
-      return failure.code === 'worker_died' ? this.#respawn(onProgress) : connection;
+    for (;;) {
+      const connection = await this.#respawn(onProgress);
+      if (!model || model !== this.#model) return connection;
+      try {
+        const open: Request = { type: 'open', source: model.source };
+        const { event } = await connection.call(open, { onEvent: progressOnly(onProgress) });
+        if (event.type !== 'opened') throw new GlassboxError(failures.unexpected(event.type));
+        model.info = complete(event.model);
+        return connection;
+      } catch (error) {
+        if (died(error) && this.#fallBack()) continue;
+        // An engine without the model is better than none, and does not die of the same cause again.
+        this.#model = undefined;
+        this.events.emit('lost', asFailure(error));
+        return died(error) ? this.#respawn(onProgress) : connection;
+      }
     }
+  }
+
+  /** Leaves the GPU for the CPU, once, where the caller left the choice open. */
+  #fallBack(): boolean {
+    if (this.#preference !== 'auto' || this.#device?.kind === 'cpu') return false;
+    this.#preference = 'cpu';
+    this.#fallback = 'The engine stopped on the GPU, so it runs on the CPU.';
+    return true;
   }
 
   async #respawn(onProgress: (progress: Progress) => void): Promise<Connection> {
@@ -216,7 +233,7 @@ export class Engine {
   #hear(event: Event): void {
     if (event.type !== 'memory') return;
     const { wasmBytes, weightBytes, deviceBytes } = event;
-    this.events.emit('memory', { wasmBytes, weightBytes, deviceBytes });
+    this.events.emit('memory', { wasmBytes, weightBytes, deviceBytes: deviceBytes ?? null });
   }
 }
 
@@ -226,6 +243,15 @@ export function progressOnly(listener?: (progress: Progress) => void): ((event: 
   return (event) => {
     if (event.type === 'progress') listener({ stage: event.stage, done: event.doneBytes, total: event.totalBytes });
   };
+}
+
+/** Rust's `None` may cross as an absent field; callers are promised null. */
+function complete(info: ModelInfo): ModelInfo {
+  return { ...info, tokenizer: info.tokenizer ?? null, licence: info.licence ?? null };
+}
+
+function died(error: unknown): boolean {
+  return error instanceof GlassboxError && error.code === 'worker_died';
 }
 
 function asFailure(error: unknown): Failure {

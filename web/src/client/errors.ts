@@ -21,7 +21,7 @@ export class GlassboxError extends Error {
 export const failures = {
   workerDied: (detail: string): Failure => ({
     code: 'worker_died',
-    message: `The engine stopped unexpectedly${detail === '' ? '' : `: ${detail}`}.`,
+    message: `The engine stopped unexpectedly${detail === '' ? '.' : ` (${brief(detail)}).`}`,
     hint: 'It is being started again with the same model; then repeat what you did, with a shorter prompt if it happens again.',
   }),
   workerHung: (): Failure => ({
@@ -66,6 +66,12 @@ export const failures = {
   }),
   badArgument: (message: string, hint: string): Failure => ({ code: 'bad_argument', message, hint }),
 } as const;
+
+/** What a panic says, on one line of bearable length. */
+function brief(detail: string): string {
+  const line = detail.replace(/^the engine stopped unexpectedly:\s*/i, '').replace(/\s+/g, ' ').trim();
+  return line.length > 240 ? `${line.slice(0, 240)}…` : line;
+}
 
 function listSome(names: readonly string[]): string {
   const shown = names.slice(0, 4).join(', ');

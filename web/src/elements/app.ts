@@ -50,6 +50,7 @@ export class App extends LitElement {
     document.addEventListener('dragover', this.#onDragOver);
     document.addEventListener('dragleave', this.#onDragLeave);
     document.addEventListener('drop', this.#onDrop);
+    document.addEventListener('keydown', this.#onKey);
     void this.#session.start();
   }
 
@@ -59,6 +60,7 @@ export class App extends LitElement {
     document.removeEventListener('dragover', this.#onDragOver);
     document.removeEventListener('dragleave', this.#onDragLeave);
     document.removeEventListener('drop', this.#onDrop);
+    document.removeEventListener('keydown', this.#onKey);
   }
 
   override render(): TemplateResult {
@@ -161,6 +163,12 @@ export class App extends LitElement {
   };
   readonly #openDialog = (): void => {
     this.dialog.showModal();
+  };
+  /** Escape releases what is locked, wherever the focus is; a view that released something of its own has said so. */
+  readonly #onKey = (event: KeyboardEvent): void => {
+    if (event.key !== 'Escape' || event.defaultPrevented || this.dialog.open) return;
+    this.#inspection.lock(null);
+    this.#generation.lock(null);
   };
   readonly #cycleTheme = (): void => {
     this.#theme.cycle();

@@ -1,4 +1,4 @@
-import type { Candidate, Model, Timing, Token } from '../client/index.js';
+import type { Candidate, Model, Progress, Timing, Token } from '../client/index.js';
 import type { AttentionData, HeadIndex } from '../views/types.js';
 import { formatIds, parseIds } from './ids.js';
 import { isAbort, type Session } from './session.js';
@@ -28,6 +28,7 @@ export class Inspection extends Store {
   #problem = '';
   #picture: Picture | undefined;
   #running = false;
+  #progress: Progress | undefined;
   #auto = true;
   #head: HeadIndex = { layer: 0, head: 0 };
   #preview: HeadIndex | null = null;
@@ -59,6 +60,10 @@ export class Inspection extends Store {
   }
   get running(): boolean {
     return this.#running;
+  }
+  /** How many of the prompt's tokens a run has read. */
+  get progress(): Progress | undefined {
+    return this.#progress;
   }
   /** Whether the prompt is run as it is typed. */
   get auto(): boolean {
@@ -130,7 +135,11 @@ export class Inspection extends Store {
       const names = layers.map((layer) => `blocks.${layer}.attn.hook_pattern`);
       const capture = layers.length === model.info.layers ? ['pattern'] : names;
       const { signal } = controller;
-      const trace = await model.trace({ tokens: tokens.map(({ id }) => id), capture, signal });
+      const onProgress = (progress: Progress): void => {
+        this.#progress = progress;
+        this.changed();
+      };
+      const trace = await model.trace({ tokens: tokens.map(({ id }) => id), capture, signal, onProgress });
       const { heads } = model.info;
       const all = Array.from({ length: model.info.layers }, (_, layer) => {
         const name = `blocks.${layer}.attn.hook_pattern`;
@@ -148,6 +157,7 @@ export class Inspection extends Store {
       if (this.#run === controller) {
         this.#run = undefined;
         this.#running = false;
+        this.#progress = undefined;
         this.changed();
       }
     }

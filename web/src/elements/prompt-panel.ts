@@ -105,7 +105,7 @@ export class PromptPanel extends LitElement {
       </p>
       <p class="count">
         <span>${tokens.length} ${tokens.length === 1 ? 'token' : 'tokens'}</span>
-        ${running ? html`<span>running…</span>` : nothing}
+        ${running ? html`<span>${this.#reading()}</span>` : nothing}
       </p>
       <div class="strip" tabindex="0" role="region" aria-label="Prompt as tokens">
         <gb-token-strip
@@ -117,6 +117,11 @@ export class PromptPanel extends LitElement {
       </div>
       <gb-generate-panel .generation=${this.generation} .inspection=${inspection}></gb-generate-panel>
     </section>`;
+  }
+
+  #reading(): string {
+    const { progress } = this.inspection;
+    return progress?.stage === 'prefill' ? `read ${progress.done} of ${progress.total}…` : 'running…';
   }
 
   readonly #onInput = (event: InputEvent): void => {

@@ -10,6 +10,11 @@ interface Message {
   readonly id: number;
   readonly request: Request;
 }
+type StartRequest = Request & { type: 'start' };
+interface Answer {
+  readonly id: number;
+  readonly event: Event;
+}
 interface Scope {
   readonly navigator: { readonly gpu?: GPU };
   readonly location: { readonly search: string };
@@ -24,6 +29,13 @@ type State =
   | { readonly kind: 'loading'; readonly early: Message[] }
   | { readonly kind: 'up'; readonly host: Host }
   | { readonly kind: 'dead'; readonly failure: Failure };
+
+/** The host could not open the device. */
+class Refused extends Error {
+  constructor(readonly failure: Failure) {
+    super(failure.message);
+  }
+}
 
 const scope = self as unknown as Scope;
 const post: Post = (message, transfer) => {
@@ -71,26 +83,53 @@ function receive(message: Message): void {
   }
 }
 
-async function start(id: number, request: Request & { type: 'start' }): Promise<void> {
+async function start(id: number, request: StartRequest): Promise<void> {
   const early: Message[] = [];
   state = { kind: 'loading', early };
   try {
     const chosen = await chooseDevice(request.device, request.allowSoftware, scope.navigator.gpu);
-    const module = await loadModule(
-      sibling(`glassbox-worker-${chosen.kind}.js`),
-      sibling(`glassbox-worker-${chosen.kind}_bg.wasm`),
-      (doneBytes, totalBytes) => {
-        send(id, { type: 'progress', stage: 'engine', doneBytes, totalBytes });
-      },
-    );
-    const host = new module.Host(post);
+    const host = await open(id, { ...request, chosen }).catch((error: unknown) => {
+      if (!(error instanceof Refused) || chosen.kind === 'cpu' || request.device === 'gpu') throw error;
+      const reason = `The GPU could not be opened (${error.failure.message}).`;
+      return open(id, { ...request, chosen: { kind: 'cpu', name: 'CPU (SIMD)', reason, software: false } });
+    });
+    if (isDead()) return;
     state = { kind: 'up', host };
-    for (const message of [{ id, request: { ...request, chosen } }, ...early]) handle(host, message);
+    for (const message of early) handle(host, message);
   } catch (error) {
+    if (isDead()) return;
     state = { kind: 'new' };
-    fail(id, error instanceof NoDevice ? error.failure : notLoaded(error));
+    fail(id, error instanceof Refused || error instanceof NoDevice ? error.failure : notLoaded(error));
     for (const message of early) receive(message);
   }
+}
+
+/** Loads the module of the chosen device and starts its host; rejects where the host cannot open the device. */
+async function open(id: number, request: StartRequest): Promise<Host> {
+  const { kind } = request.chosen;
+  const module = await loadModule(
+    sibling(`glassbox-worker-${kind}.js`),
+    sibling(`glassbox-worker-${kind}_bg.wasm`),
+    (doneBytes, totalBytes) => {
+      send(id, { type: 'progress', stage: 'engine', doneBytes, totalBytes });
+    },
+  );
+  return new Promise((resolve, reject) => {
+    const host = new module.Host((message, transfer) => {
+      const { id: of, event } = message as Answer;
+      if (of === id && event.type === 'failed') {
+        reject(new Refused(event.error));
+        return;
+      }
+      post(message, transfer);
+      if (of === id && event.type === 'started') resolve(host);
+    });
+    host.handle({ id, request });
+  });
+}
+
+function isDead(): boolean {
+  return state.kind === 'dead';
 }
 
 function handle(host: Host, message: Message): void {
