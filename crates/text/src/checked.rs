@@ -79,7 +79,16 @@ pub(crate) enum CheckedNormalizer {
 impl Normalizer for CheckedNormalizer {
     fn normalize(&self, text: &mut NormalizedString) -> tokenizers::Result<()> {
         match self {
-            Self::Replace { pattern, content } => text.replace(pattern, content),
+            Self::Replace { pattern, content } => {
+                // Text put between two characters belongs to neither, and the crate's bookkeeping
+                // of where characters come from breaks on it.
+                let is_empty = |&((start, end), is_match): &(Offsets, bool)| is_match && start == end;
+                if pattern.parts(text.get())?.iter().any(is_empty) {
+                    let what = "a normalizer that replaces the space between characters".into();
+                    return Err(TextError::Unsupported { what }.into());
+                }
+                text.replace(pattern, content)
+            }
             Self::Sequence(steps) => steps.iter().try_for_each(|step| step.normalize(text)),
             Self::Plain(normalizer) => normalizer.normalize(text),
         }

@@ -9,8 +9,15 @@ use glassbox_text::{DecodeStream, MAX_TEXT_BYTES, Special, Tokenizer};
 use serde_json::{Value, json};
 
 const NAMES: [&str; 6] = ["gpt2", "llama3", "llama_metaspace", "unigram", "word_piece", "openai_gpt"];
-const TEXTS: [&str; 5] =
-    ["", " Hello, world! 123 🚀\n\n", "a<|endoftext|>b </s>c [CLS]", "cafe\u{301} 你好 the theory", "\0"];
+const TEXTS: [&str; 7] = [
+    "",
+    " Hello, world! 123 🚀\n\n",
+    "a<|endoftext|>b </s>c [CLS]",
+    "cafe\u{301} 你好 the theory",
+    "\0",
+    "\u{301}",
+    " ",
+];
 
 fn read(name: &str) -> Vec<u8> {
     common::read(&format!("{name}.json"))
@@ -116,6 +123,62 @@ fn changed_values_never_stop_the_program() {
 }
 
 #[test]
+fn any_normalizer_goes_with_any_pre_tokenizer() {
+    let regex = |pattern: &str, content: &str| json!({"type": "Replace", "pattern": {"Regex": pattern}, "content": content});
+    let normalizers = [
+        json!(null),
+        json!({"type": "NFC"}),
+        json!({"type": "NFD"}),
+        json!({"type": "NFKC"}),
+        json!({"type": "NFKD"}),
+        json!({"type": "Lowercase"}),
+        json!({"type": "StripAccents"}),
+        json!({"type": "Nmt"}),
+        json!({"type": "ByteLevel"}),
+        json!({"type": "Strip", "strip_left": true, "strip_right": true}),
+        json!({"type": "Prepend", "prepend": "▁é"}),
+        json!({"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": true, "lowercase": true}),
+        regex("", "é"),
+        regex(".", ""),
+        regex("$|^", "🚀"),
+        regex(r"\b", "x"),
+        regex("(?=.)", ""),
+        json!({"type": "Sequence", "normalizers": [{"type": "NFKD"}, regex("[a-z]+", ""), {"type": "Prepend", "prepend": "x"}]}),
+    ];
+    let split = |pattern: &str, behavior: &str, invert: bool| json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": behavior, "invert": invert});
+    let pre_tokenizers = [
+        json!(null),
+        json!({"type": "Whitespace"}),
+        json!({"type": "WhitespaceSplit"}),
+        json!({"type": "BertPreTokenizer"}),
+        json!({"type": "UnicodeScripts"}),
+        json!({"type": "CharDelimiterSplit", "delimiter": "e"}),
+        json!({"type": "Punctuation", "behavior": "MergedWithNext"}),
+        json!({"type": "Digits", "individual_digits": true}),
+        json!({"type": "FixedLength", "length": 1}),
+        json!({"type": "FixedLength", "length": u64::MAX}),
+        json!({"type": "Metaspace", "replacement": "é", "prepend_scheme": "always", "split": true}),
+        json!({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true}),
+        split("", "Isolated", false),
+        split("", "Removed", true),
+        split(".", "Contiguous", true),
+        split("(?=l)", "Isolated", false),
+        split(r"\S+$", "MergedWithPrevious", true),
+        split("[^a-z]", "MergedWithNext", false),
+    ];
+    for name in ["gpt2", "unigram", "word_piece"] {
+        let mut file: Value = serde_json::from_slice(&read(name)).unwrap();
+        for normalizer in &normalizers {
+            for pre_tokenizer in &pre_tokenizers {
+                file["normalizer"] = normalizer.clone();
+                file["pre_tokenizer"] = pre_tokenizer.clone();
+                exercise(file.to_string().as_bytes());
+            }
+        }
+    }
+}
+
+#[test]
 fn truncated_files_are_refused() {
     for name in NAMES {
         let sound = read(name);
@@ -195,6 +258,15 @@ fn a_pattern_that_gives_up_never_changes_tokens() {
     let tokenizer = Tokenizer::from_json(&read("gpt2")).unwrap();
     let text = format!("{}x", " ".repeat(1_200_000));
     assert_eq!(tokenizer.encode(&text, Special::None).unwrap_err().code(), "tokenizer_backtracking");
+}
+
+#[test]
+fn a_normalizer_that_inserts_between_characters_is_refused() {
+    for pattern in ["", "^", r"\b", "(?=o)"] {
+        let insert = json!({"type": "Replace", "pattern": {"Regex": pattern}, "content": "x"});
+        let tokenizer = with("/normalizer", insert).unwrap();
+        assert_eq!(tokenizer.encode("hello", Special::None).unwrap_err().code(), "tokenizer_unsupported");
+    }
 }
 
 #[test]
