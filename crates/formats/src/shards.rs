@@ -75,7 +75,8 @@ pub(crate) async fn read_shards(files: &FileSet, shards: &[usize]) -> Result<Ten
     Ok((tensors, unsupported))
 }
 
-/// Every tensor that the index names must be in the shard it names. Shards may hold more.
+/// Every tensor that the index names must be in the shard it names ([`find_shards`] has found them
+/// all). Shards may hold more.
 pub(crate) fn check_index(
     files: &FileSet,
     file: usize,
@@ -85,7 +86,7 @@ pub(crate) fn check_index(
 ) -> Result<(), FormatError> {
     for (tensor, shard) in &index.weight_map {
         let found = tensors.get(tensor).map(|t| t.file).or_else(|| unsupported.get(tensor).map(|t| t.file));
-        if found.is_none() || found != files.find_beside(file, shard) {
+        if found != files.find_beside(file, shard) {
             return Err(FormatError::IndexTensorMissing {
                 index: files.get(file).map_or_else(String::new, |file| file.name().to_owned()),
                 tensor: tensor.clone(),
