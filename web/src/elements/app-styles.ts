@@ -36,8 +36,15 @@ export const appStyles = css`
     flex-wrap: wrap;
     align-items: baseline;
     gap: 0 0.8rem;
+    flex: 1 1 20rem;
     min-width: 0;
     margin: 0;
+  }
+  @media (max-width: 1180px) {
+    .identity {
+      order: 1;
+      flex-basis: 100%;
+    }
   }
   .identity strong {
     font-weight: 600;

@@ -68,10 +68,6 @@ export class GeneratePanel extends LitElement {
         ${running
           ? html`<button type="button" class="primary" @click=${this.#stop}>Stop generating</button>`
           : html`<button type="button" class="primary" ?disabled=${!ready} @click=${this.#run}>Generate</button>`}
-        ${!running && steps.length > 0
-          ? html`<button type="button" @click=${this.#keep}>Add to prompt</button>
-              <button type="button" class="quiet" @click=${this.#discard}>Discard</button>`
-          : nothing}
       </div>
       <details>
         <summary>${this.#summary()}</summary>
@@ -85,7 +81,13 @@ export class GeneratePanel extends LitElement {
             @gb-token-pick=${this.#onPick}
           ></gb-token-run>`
         : nothing}
-      <p class="note" role="status">${this.#status(running, steps.length, ending)}</p>`;
+      <p class="note" role="status">${this.#status(running, steps.length, ending)}</p>
+      ${!running && steps.length > 0
+        ? html`<div class="row">
+            <button type="button" @click=${this.#keep}>Add to prompt</button>
+            <button type="button" class="quiet" @click=${this.#discard}>Discard</button>
+          </div>`
+        : nothing}`;
   }
 
   #status(running: boolean, count: number, ending: string): string {

@@ -93,7 +93,7 @@ export class Session extends Store {
       const gb = await this.start();
       if (!gb || controller.signal.aborted) return false;
       this.#model = await gb.open(source, { onProgress: report, signal: controller.signal });
-      this.#notices = this.#notices.filter(({ kind }) => kind !== 'error');
+      this.#notices = [];
       return true;
     } catch (error) {
       this.report(error);
@@ -148,7 +148,9 @@ export class Session extends Store {
       this.#memory = memory;
       this.changed();
     });
+    let death = '';
     gb.on('died', ({ message, hint }) => {
+      death = message;
       this.#notify('error', message, hint);
       this.#setTask({ label: 'Starting the engine again', progress: null, cancel: null });
     });
@@ -157,8 +159,10 @@ export class Session extends Store {
     });
     gb.on('restored', ({ model }) => {
       this.#setTask(undefined);
-      const what = model ? `${model.name} is open again.` : 'Open a model to go on.';
-      this.#notify('info', `The engine was started again. ${what}`, '');
+      // What happened and how it ended belong together.
+      this.#notices = this.#notices.filter(({ message }) => message !== death);
+      const now = model ? `It was started again, and ${model.name} is open again.` : 'It was started again.';
+      this.#notify('info', `${death} ${now}`, model ? '' : 'Open a model to go on.');
     });
     gb.on('lost', ({ message, hint }) => {
       this.#model = undefined;

@@ -114,7 +114,8 @@ export class AttentionReading extends LitElement {
 
   #rest(pattern: Pattern): TemplateResult {
     const sums = Array.from({ length: pattern.size }, (_, query) => rowSum(pattern, query));
-    const range = `${Math.min(...sums).toFixed(6)} to ${Math.max(...sums).toFixed(6)}`;
+    const ends = [Math.min(...sums), Math.max(...sums)].map((sum) => sum.toFixed(6));
+    const range = [...new Set(ends)].join(' to ');
     return html`<p>
       Each row is a token that looks back (the query), each column a token it can look at (the key). Point at a cell for
       its exact weight, click to keep it. The rows here sum to ${range}.

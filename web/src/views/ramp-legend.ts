@@ -22,7 +22,7 @@ export class RampLegend extends LitElement {
     css`
       :host {
         width: 100%;
-        max-width: 260px;
+        max-width: 300px;
         font-size: var(--small);
         color: var(--ink-2);
       }
