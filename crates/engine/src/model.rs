@@ -50,7 +50,7 @@ pub async fn inspect(files: FileSet) -> Result<(Checkpoint, Summary, Option<Toke
         return Err(ModelError::NoTensors.into());
     }
     let (spec, names) = glassbox_model::identify(&checkpoint)?;
-    glassbox_model::check(&checkpoint, &spec, &names)?;
+    let parameters = glassbox_model::check(&checkpoint, &spec, &names)?;
     let tokenizer = read_tokenizer(&checkpoint)?;
     if let Some(tokenizer) = &tokenizer {
         if tokenizer.vocab_size() > spec.vocab {
@@ -65,7 +65,7 @@ pub async fn inspect(files: FileSet) -> Result<(Checkpoint, Summary, Option<Toke
             .into());
         }
     }
-    let summary = summarise(&checkpoint, spec, tokenizer.as_ref());
+    let summary = summarise(&checkpoint, spec, parameters, tokenizer.as_ref());
     Ok((checkpoint, summary, tokenizer))
 }
 
@@ -79,7 +79,12 @@ pub fn read_tokenizer(checkpoint: &Checkpoint) -> Result<Option<Tokenizer>, Engi
     Ok(parts.vocabulary.as_ref().map(Tokenizer::from_gguf).transpose()?)
 }
 
-fn summarise(checkpoint: &Checkpoint, spec: DecoderSpec, tokenizer: Option<&Tokenizer>) -> Summary {
+fn summarise(
+    checkpoint: &Checkpoint,
+    spec: DecoderSpec,
+    parameters: u64,
+    tokenizer: Option<&Tokenizer>,
+) -> Summary {
     let parts = &checkpoint.tokenizer;
     let kind = match &parts.vocabulary {
         Some(vocabulary) => format!("GGUF vocabulary ({})", vocabulary.model),
@@ -91,7 +96,7 @@ fn summarise(checkpoint: &Checkpoint, spec: DecoderSpec, tokenizer: Option<&Toke
             Format::Safetensors => "safetensors".to_owned(),
             Format::Gguf { version } => format!("GGUF v{version}"),
         },
-        parameters: checkpoint.parameters(),
+        parameters,
         dtypes: checkpoint
             .dtype_counts()
             .into_iter()

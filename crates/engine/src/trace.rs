@@ -240,7 +240,7 @@ async fn read(tensors: Vec<Tensor<2>>) -> Result<Vec<Vec<f32>>, EngineError> {
     let lost = |error: &dyn std::fmt::Display| EngineError::Model(ModelError::Device(error.to_string()));
     let transaction = tensors.into_iter().fold(Transaction::default(), |t, tensor| t.register(tensor));
     let data: Vec<TensorData> = transaction.execute_async().await.map_err(|e| lost(&format!("{e:?}")))?;
-    data.into_iter().map(|d| d.into_vec::<f32>().map_err(|e| lost(&format!("{e:?}")))).collect()
+    data.into_iter().map(|d| d.try_into_vec::<f32>().map_err(|e| lost(&format!("{e:?}")))).collect()
 }
 
 /// Wrong weights and wrong drivers show here first.

@@ -51,7 +51,8 @@ pub async fn load(
 }
 
 /// Checks every tensor's presence and shape without reading weights, and that none is left over.
-pub fn check(checkpoint: &Checkpoint, spec: &DecoderSpec, names: &Names) -> Result<(), ModelError> {
+/// Returns the number of parameters, a tied head counted once.
+pub fn check(checkpoint: &Checkpoint, spec: &DecoderSpec, names: &Names) -> Result<u64, ModelError> {
     if checkpoint.tensors.is_empty() {
         return Err(ModelError::NoTensors);
     }
@@ -75,7 +76,7 @@ pub fn check(checkpoint: &Checkpoint, spec: &DecoderSpec, names: &Names) -> Resu
     let extra: Vec<&str> =
         checkpoint.tensors.keys().map(String::as_str).filter(|n| !used.contains(n) && !ignored(n)).collect();
     match extra.len() {
-        0 => Ok(()),
+        0 => Ok(used.iter().filter_map(|name| checkpoint.tensors.get(*name)).map(TensorInfo::elements).sum()),
         count => {
             let mut names = extra.iter().take(3).copied().collect::<Vec<_>>().join(", ");
             if count > 3 {

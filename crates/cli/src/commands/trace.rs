@@ -19,7 +19,7 @@ pub async fn run(args: Trace) -> Result<(), CliError> {
     let trace = model.trace(&tokens, &probe, &edits, &Undisturbed).await?;
 
     let ids: Vec<i64> = tokens.iter().map(|id| i64::from(*id)).collect();
-    let mut views = vec![("tokens".to_owned(), Values::Ids(ids))];
+    let mut views = vec![("tokens".to_owned(), Values::Ids(ids, [tokens.len()]))];
     views.extend(trace.tensors.into_iter().map(|tensor| (tensor.name.clone(), Values::Floats(tensor))));
     safetensors::serialize_to_file(views, None, &args.out)
         .map_err(|error| CliError::Write { path: args.out, reason: error.to_string() })
@@ -54,35 +54,35 @@ fn ablations(model: &Model, heads: &[String]) -> Result<Vec<Edit>, CliError> {
 
 /// A tensor to write.
 enum Values {
-    Ids(Vec<i64>),
+    Ids(Vec<i64>, [usize; 1]),
     Floats(HostTensor),
 }
 
 impl View for Values {
     fn dtype(&self) -> Dtype {
         match self {
-            Self::Ids(_) => Dtype::I64,
+            Self::Ids(..) => Dtype::I64,
             Self::Floats(_) => Dtype::F32,
         }
     }
 
-    fn shape(&self) -> Vec<usize> {
+    fn shape(&self) -> &[usize] {
         match self {
-            Self::Ids(ids) => vec![ids.len()],
-            Self::Floats(tensor) => tensor.shape.clone(),
+            Self::Ids(_, shape) => shape,
+            Self::Floats(tensor) => &tensor.shape,
         }
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
         match self {
-            Self::Ids(ids) => ids.iter().flat_map(|id| id.to_le_bytes()).collect(),
+            Self::Ids(ids, _) => ids.iter().flat_map(|id| id.to_le_bytes()).collect(),
             Self::Floats(tensor) => tensor.data.iter().flat_map(|value| value.to_le_bytes()).collect(),
         }
     }
 
     fn data_len(&self) -> usize {
         match self {
-            Self::Ids(ids) => 8 * ids.len(),
+            Self::Ids(ids, _) => 8 * ids.len(),
             Self::Floats(tensor) => 4 * tensor.data.len(),
         }
     }

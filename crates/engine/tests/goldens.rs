@@ -1,0 +1,205 @@
+//! Every model of `tests/fixtures` against HF transformers, on every backend.
+
+mod common;
+
+use std::path::Path;
+
+use common::{Case, Golden, backends, cases, difference, open};
+use futures_lite::future::block_on;
+use glassbox_engine::{Model, OpenDevice, SamplerSettings, Trace, Undisturbed};
+use glassbox_model::{Edit, Probe};
+use glassbox_text::Special;
+
+/// Residual stream and head outputs: sums of many terms, compared relative to their size.
+const RELATIVE: f32 = 1e-4;
+
+fn trace(model: &Model, tokens: &[u32], names: &[String], edits: &[Edit]) -> Trace {
+    let probe = Probe::parse(names, model.spec()).unwrap();
+    block_on(model.trace(tokens, &probe, edits, &Undisturbed)).unwrap()
+}
+
+fn greedy(model: &Model, tokens: &[u32], n: usize) -> Vec<u32> {
+    block_on(async {
+        let settings = SamplerSettings::greedy();
+        let mut generation = model.generate(tokens, n, settings, &[], &Undisturbed).await.unwrap();
+        while generation.step(&Undisturbed).await.unwrap().is_some() {}
+        generation.new_tokens().to_vec()
+    })
+}
+
+/// Everything a golden file holds, compared with one trace.
+fn compare(label: &str, case: &Case, model: &Model, golden: &Golden) {
+    let names = golden.names();
+    let trace = trace(model, &case.prompt.ids_with_special, &names, &[]);
+    for name in names {
+        let (shape, expected) = golden.tensor(&name);
+        let found = trace.tensor(&name).unwrap_or_else(|| panic!("{label}: no {name}"));
+        assert_eq!(found.shape, shape, "{label}: shape of {name}");
+        let most = difference(&found.data, &expected);
+        let size = expected.iter().fold(1.0f32, |most, value| most.max(value.abs()));
+        let allowed = match name.as_str() {
+            "logits" => case.tolerance.logits,
+            name if name.ends_with("hook_pattern") => case.tolerance.pattern,
+            _ => RELATIVE * size,
+        };
+        assert!(most <= allowed, "{label}: {name} departs by {most}, allowed are {allowed}");
+        if name.ends_with("hook_pattern") {
+            let keys = shape[2];
+            for row in found.data.chunks(keys) {
+                let sum: f32 = row.iter().sum();
+                assert!((sum - 1.0).abs() <= 1e-3, "{label}: a row of {name} sums to {sum}");
+            }
+        }
+    }
+}
+
+fn on_all_backends(run: impl Fn(&OpenDevice, &Path, &Case, &str)) {
+    for device in backends() {
+        for (folder, case) in cases() {
+            let label = format!("{} on {}", case.name, device.name);
+            run(&device, &folder, &case, &label);
+        }
+    }
+}
+
+#[test]
+fn hub_models_equal_transformers() {
+    on_all_backends(|device, folder, case, label| {
+        let model = open(folder, device);
+        assert_eq!(model.summary.parameters, case.parameters, "{label}: parameters");
+        compare(label, case, &model, &Golden::read(&folder.join(&case.golden)));
+        assert_eq!(
+            greedy(&model, &case.prompt.ids_with_special, case.greedy.ids.len()),
+            case.greedy.ids,
+            "{label}"
+        );
+    });
+}
+
+#[test]
+fn gguf_models_equal_their_goldens() {
+    let mut seen = std::collections::BTreeSet::new();
+    for device in backends() {
+        for (folder, case) in cases() {
+            for gguf in &case.gguf {
+                let label = format!("{}/{} on {}", case.name, gguf.file, device.name);
+                let model = open(&folder.join(&gguf.file), &device);
+                compare(&label, &case, &model, &Golden::read(&folder.join(&gguf.golden)));
+                let found = greedy(&model, &case.prompt.ids_with_special, gguf.greedy_ids.len());
+                assert_eq!(found, gguf.greedy_ids, "{label}");
+                seen.insert(gguf.dtype.clone());
+            }
+        }
+    }
+    assert!(seen.iter().map(String::as_str).eq(["BF16", "F16", "F32", "Q4_0", "Q8_0"]), "{seen:?}");
+}
+
+#[test]
+fn ablating_a_head_equals_transformers() {
+    let mut count = 0;
+    for device in backends() {
+        for (folder, case) in cases() {
+            let golden = Golden::read(&folder.join(&case.golden));
+            for ablation in &case.ablate {
+                let model = open(&folder, &device);
+                let edit = Edit::ablate_head(ablation.layer, ablation.head);
+                let names = ["logits".to_owned()];
+                let found = trace(&model, &case.prompt.ids_with_special, &names, &[edit]);
+                let (_, expected) = golden.tensor(&ablation.logits);
+                let most = difference(&found.tensor("logits").unwrap().data, &expected);
+                assert!(most <= case.tolerance.logits, "{} on {}: {most}", case.name, device.name);
+                count += 1;
+            }
+        }
+    }
+    assert!(count >= 8, "only {count} ablations");
+}
+
+#[test]
+fn tokenizers_equal_transformers() {
+    let device = glassbox_engine::device::cpu();
+    for (folder, case) in cases() {
+        let ggufs = case.gguf.iter().map(|gguf| folder.join(&gguf.file));
+        for path in [folder.clone()].into_iter().chain(ggufs) {
+            let model = open(&path, &device);
+            let label = path.display();
+            assert_eq!(model.tokenize(&case.prompt.text, Special::None).unwrap(), case.prompt.ids, "{label}");
+            let special = model.tokenize(&case.prompt.text, Special::Add).unwrap();
+            assert_eq!(special, case.prompt.ids_with_special, "{label}");
+        }
+    }
+}
+
+#[test]
+fn chunks_and_cache_equal_one_full_pass() {
+    for device in backends() {
+        let (folder, case) = cases().into_iter().find(|(_, case)| case.name == "llama-gqa").unwrap();
+        let model = open(&folder, &device);
+        // The whole context in one chunk where it fits, against token by token through the cache.
+        let tokens: Vec<u32> = (0..48).map(|i| (i * 37 + 11) % model.spec().vocab as u32).collect();
+        let names = ["logits", "pattern"].map(str::to_owned);
+        let full = trace(&model, &tokens, &names, &[]);
+        let logits = &full.tensor("logits").unwrap().data;
+        let vocab = model.spec().vocab;
+        block_on(async {
+            let mut cache = glassbox_model::KvCache::new(model.spec(), 1, model.decoder.device());
+            let probe = Probe::default();
+            for (position, token) in tokens.iter().enumerate() {
+                let mut observation = glassbox_model::Observation::new(&probe, &[], position);
+                let row = model.decoder.forward(&[*token], &mut cache, &mut observation).unwrap();
+                let row = row.into_data_async().await.unwrap().try_into_vec::<f32>().unwrap();
+                let most = difference(&row, &logits[position * vocab..(position + 1) * vocab]);
+                assert!(most <= 1e-3, "{} on {}: position {position}: {most}", case.name, device.name);
+            }
+        });
+    }
+}
+
+#[test]
+fn long_prompts_are_traced_in_chunks() {
+    // gpt2's context of 64 is one CPU chunk; a chunked pass needs a longer context, which the case below has.
+    let Some((folder, case)) = cases().into_iter().find(|(_, case)| case.name == "llama-tied") else {
+        panic!("no case llama-tied");
+    };
+    for device in backends() {
+        let model = open(&folder, &device);
+        let count = model.spec().context.min(150);
+        let tokens: Vec<u32> = (0..count as u32).map(|i| (i * 53 + 7) % model.spec().vocab as u32).collect();
+        let names = ["logits", "pattern", "resid_post"].map(str::to_owned);
+        let all = trace(&model, &tokens, &names, &[]);
+        let half = trace(&model, &tokens[..count / 2], &names, &[]);
+        // What stands before a position does not depend on what comes after it.
+        for name in ["logits", "blocks.0.hook_resid_post"] {
+            let (all, half) = (&all.tensor(name).unwrap().data, &half.tensor(name).unwrap().data);
+            let most = difference(&all[..half.len()], half);
+            assert!(most <= 1e-3, "{} on {}: {name}: {most}", case.name, device.name);
+        }
+        let pattern = all.tensor("blocks.1.attn.hook_pattern").unwrap();
+        assert_eq!(pattern.shape, [model.spec().heads, count, count]);
+        for (index, row) in pattern.data.chunks(count).enumerate() {
+            let query = index % count;
+            let sum: f32 = row.iter().sum();
+            assert!((sum - 1.0).abs() <= 1e-3, "row {index} sums to {sum}");
+            assert!(row[query + 1..].iter().all(|weight| *weight == 0.0), "row {index} looks ahead");
+        }
+    }
+}
+
+#[test]
+fn weights_of_stories260k_run_without_a_tokenizer() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/models/stories260K");
+    if !folder.is_dir() {
+        return;
+    }
+    let mut continuations = Vec::new();
+    for device in backends() {
+        let model = open(&folder, &device);
+        assert!(model.tokenizer.is_none());
+        let names = ["logits", "pattern"].map(str::to_owned);
+        let trace = trace(&model, &[1, 403, 407, 261, 378], &names, &[]);
+        assert!(trace.next.iter().all(|logit| logit.is_finite()));
+        continuations.push(greedy(&model, &[1], 32));
+    }
+    assert_eq!(continuations[0], continuations[1]);
+    assert_eq!(continuations[0].len(), 32);
+}
