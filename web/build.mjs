@@ -28,9 +28,9 @@ export async function buildSite(outdir = join(root, 'dist-ts')) {
     target: 'es2022',
     outdir,
     minify: true,
-    sourcemap: true,
-    sourcesContent: false,
-    legalComments: 'linked',
+    // Maps are for whoever debugs; the site does without them.
+    sourcemap: 'external',
+    legalComments: 'eof',
     define: { BUILD_ID: JSON.stringify(buildId) },
     logLevel: 'warning',
   };

@@ -3,6 +3,7 @@ import { customElement, property } from 'lit/decorators.js';
 import type { Candidate } from '../client/index.js';
 import '../views/candidate-table.js';
 import { shared } from '../views/element.js';
+import { percent } from '../views/format.js';
 import { tokenText } from '../views/label.js';
 import type { Generation } from './generation.js';
 import type { Inspection } from './inspection.js';
@@ -52,19 +53,25 @@ export class NextPanel extends LitElement {
   #afterPrompt(): TemplateResult {
     const { picture } = this.inspection;
     if (!picture) return html`<p class="note">The most probable next tokens appear here.</p>`;
-    const covered = picture.next.slice(0, SHOWN);
+    const shown = picture.next.slice(0, SHOWN);
     return html`<p class="note">Raw probabilities, before any sampling. Click one to append it to the prompt.</p>
       <gb-candidate-table
         action="Append"
-        .candidates=${covered}
+        .candidates=${shown}
         @gb-candidate=${this.#onCandidate}
-      ></gb-candidate-table>`;
+      ></gb-candidate-table>
+      <p class="sr-only" role="status">${announce(shown[0])}</p>`;
   }
 
   readonly #onCandidate = (event: CustomEvent<Candidate>): void => {
     this.generation.discard();
     this.inspection.append([event.detail.token]);
   };
+}
+
+/** What a screen reader is told when a run has ended. */
+function announce(best: Candidate | undefined): string {
+  return best ? `Most probable next token: ${tokenText(best.token)}, ${percent(best.probability)}.` : '';
 }
 
 declare global {

@@ -1,4 +1,4 @@
-import { css, html, LitElement, type TemplateResult } from 'lit';
+import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
 import { controls, emit, shared } from '../views/element.js';
 import type { Notice } from './session.js';
@@ -47,7 +47,11 @@ export class Notices extends LitElement {
   ];
 
   override render(): TemplateResult {
-    return html`<ul role="list" aria-label="Messages" aria-live="polite">
+    return html`<div aria-live="polite">${this.notices.length > 0 ? this.#list() : nothing}</div>`;
+  }
+
+  #list(): TemplateResult {
+    return html`<ul role="list" aria-label="Messages">
       ${this.notices.map(
         ({ id, kind, message, hint }) =>
           html`<li class=${kind}>
