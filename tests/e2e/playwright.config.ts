@@ -1,0 +1,43 @@
+import { defineConfig, type PlaywrightTestOptions, type PlaywrightWorkerOptions, type Project } from '@playwright/test';
+import { SITE } from './support/paths.ts';
+import type { Backend } from './support/test.ts';
+
+type WorkerOptions = PlaywrightWorkerOptions & { readonly backend: Backend };
+type BackendProject = Project<PlaywrightTestOptions, WorkerOptions>;
+
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  // Whatever a page may try, nothing but this machine can be reached.
+  '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1',
+];
+
+/** WebGPU computed on the CPU, which every machine has. */
+const SOFTWARE_GPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+
+function project(backend: Backend, flags: readonly string[], rest: BackendProject): BackendProject {
+  const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+  return {
+    name: backend,
+    ...rest,
+    use: { backend, launchOptions: { executablePath, args: [...FLAGS, ...flags] } },
+  };
+}
+
+export default defineConfig<PlaywrightTestOptions, WorkerOptions>({
+  globalSetup: './support/serve.ts',
+  outputDir: 'results/artifacts',
+  reporter: 'list',
+  forbidOnly: true,
+  workers: 2,
+  use: { baseURL: SITE, viewport: { width: 1440, height: 900 } },
+  projects: [
+    project('cpu', [], { timeout: 60_000, testIgnore: /webgpu\.spec/ }),
+    // A software adapter compiles shaders for seconds.
+    project('webgpu', SOFTWARE_GPU, { timeout: 180_000, testMatch: [/engine\.spec/, /webgpu\.spec/] }),
+  ],
+});

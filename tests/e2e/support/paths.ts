@@ -1,0 +1,23 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+
+const root = resolve(import.meta.dirname, '../../..');
+
+/** The tiny models with their goldens, and the files that must be refused. */
+export const FIXTURES = resolve(root, 'tests/fixtures');
+
+/** The built site. */
+export const DIST = process.env['GLASSBOX_DIST'] ?? resolve(root, 'dist');
+
+/** Real weights that may lie beside the project. */
+export const STORIES = resolve(root, '../shared/models/stories260K');
+export const HAVE_STORIES = existsSync(resolve(STORIES, 'model.safetensors'));
+
+/** Pictures to look at; git ignores them. */
+export const SCREENS = resolve(import.meta.dirname, '../results/screens');
+
+/** Where the site is served by `playwright.config.ts` when `cargo xtask test` does not. */
+export const OWN_PORT = 4199;
+
+/** Address of the built site, ending in a slash. */
+export const SITE = process.env['GLASSBOX_URL'] ?? `http://127.0.0.1:${OWN_PORT}/`;
