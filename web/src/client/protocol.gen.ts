@@ -2,46 +2,478 @@
 
 export const PROTOCOL_VERSION = 1;
 
-export type Request = { "type": "start", device: DevicePreference, allowSoftware: boolean, chosen: ChosenDevice, } | { "type": "open", source: Source, } | { "type": "close" } | { "type": "abort", target: number, } | { "type": "tokenize", text: string, special: boolean, } | { "type": "trace", input: Input, capture: Array<string>, edits: Array<Edit>, } | { "type": "generate", input: Input, maxNewTokens: number, sampler: Sampler, edits: Array<Edit>, topN: number, };
+export type Request = { "type": "start", 
+/**
+ * What the caller asked for.
+ */
+device: DevicePreference, 
+/**
+ * Whether a software adapter may be taken for a GPU.
+ */
+allowSoftware: boolean, 
+/**
+ * What the worker's loader found out about the adapter before it chose a module.
+ */
+chosen: ChosenDevice, } | { "type": "open", 
+/**
+ * Where its bytes are.
+ */
+source: Source, } | { "type": "close" } | { "type": "abort", 
+/**
+ * Id of the request to stop.
+ */
+target: number, } | { "type": "tokenize", 
+/**
+ * The text.
+ */
+text: string, 
+/**
+ * Whether special tokens are recognised and added.
+ */
+special: boolean, } | { "type": "trace", 
+/**
+ * What to run.
+ */
+input: Input, 
+/**
+ * `logits`, kinds (`pattern`, `resid_post`, …) or full site names (`blocks.0.attn.hook_pattern`).
+ */
+capture: Array<string>, 
+/**
+ * What to change on the way.
+ */
+edits: Array<Edit>, } | { "type": "generate", 
+/**
+ * What to continue.
+ */
+input: Input, 
+/**
+ * At most so many new tokens.
+ */
+maxNewTokens: number, 
+/**
+ * How the next token is drawn.
+ */
+sampler: Sampler, 
+/**
+ * What to change on the way.
+ */
+edits: Array<Edit>, 
+/**
+ * How many candidates each step reports.
+ */
+topN: number, };
 
 export type DevicePreference = "auto" | "gpu" | "cpu";
 
-export type ChosenDevice = { kind: DeviceKind, name: string, reason: string, software: boolean, };
+export type ChosenDevice = { 
+/**
+ * Which kind was chosen.
+ */
+kind: DeviceKind, 
+/**
+ * The adapter's name as the browser tells it.
+ */
+name: string, 
+/**
+ * Why, in one plain sentence.
+ */
+reason: string, 
+/**
+ * Whether the adapter is a software one.
+ */
+software: boolean, };
 
-export type Source = { "type": "files", files: File[], } | { "type": "urls", urls: Array<string>, };
+export type Source = { "type": "files", 
+/**
+ * Browser `File` objects; opaque to this crate.
+ */
+files: File[], } | { "type": "urls", 
+/**
+ * One address per file.
+ */
+urls: Array<string>, };
 
-export type Input = { "type": "text", text: string, special: boolean, } | { "type": "tokens", tokens: Array<number>, };
+export type Input = { "type": "text", 
+/**
+ * The text.
+ */
+text: string, 
+/**
+ * Whether special tokens are recognised and added.
+ */
+special: boolean, } | { "type": "tokens", 
+/**
+ * The ids.
+ */
+tokens: Array<number>, };
 
-export type Edit = { site: string, head: number | null, positions: [number, number] | null, action: EditAction, };
+export type Edit = { 
+/**
+ * TransformerLens hook name, e.g. `blocks.3.attn.hook_z`.
+ */
+site: string, 
+/**
+ * One head, or all.
+ */
+head: number | null, 
+/**
+ * Half-open range of positions, or all.
+ */
+positions: [number, number] | null, 
+/**
+ * What to do there.
+ */
+action: EditAction, };
 
-export type EditAction = { "type": "scale", factor: number, } | { "type": "replace", shape: Array<number>, data: Array<number>, };
+export type EditAction = { "type": "scale", 
+/**
+ * The factor.
+ */
+factor: number, } | { "type": "replace", 
+/**
+ * Shape of the values, which must fit what is selected.
+ */
+shape: Array<number>, 
+/**
+ * The values, row-major.
+ */
+data: Array<number>, };
 
-export type Sampler = { temperature: number, topK: number, topP: number, minP: number, repetitionPenalty: number, seed: number, greedy: boolean, };
+export type Sampler = { 
+/**
+ * Divides the logits; 1 leaves them.
+ */
+temperature: number, 
+/**
+ * Keeps the k most probable tokens; 0 keeps all.
+ */
+topK: number, 
+/**
+ * Keeps the smallest set whose probabilities sum to p; 1 keeps all.
+ */
+topP: number, 
+/**
+ * Keeps tokens at least this fraction as probable as the best; 0 keeps all.
+ */
+minP: number, 
+/**
+ * Divides positive and multiplies negative logits of tokens already there; 1 leaves them.
+ */
+repetitionPenalty: number, 
+/**
+ * Seed of the random numbers.
+ */
+seed: number, 
+/**
+ * Takes the most probable token instead of drawing.
+ */
+greedy: boolean, };
 
-export type Event = { "type": "started", device: DeviceInfo, version: string, protocol: number, } | { "type": "progress", stage: LoadStage, doneBytes: number, totalBytes: number, } | { "type": "opened", model: ModelInfo, } | { "type": "closed" } | { "type": "tokens", tokens: Array<Token>, } | { "type": "traced", tokens: Array<Token>, tensors: Array<TensorMeta>, next: Array<Candidate>, timing: Timing, } | { "type": "step", index: number, token: Token, text: string, raw: Array<Candidate>, final: Array<Candidate>, stages: Array<Stage>, timing: Timing, } | { "type": "finished", reason: FinishReason, tokens: Array<number>, timing: Timing, } | { "type": "memory", wasmBytes: number, weightBytes: number, deviceBytes: number | null, } | { "type": "failed", error: Failure, };
+export type Event = { "type": "started", 
+/**
+ * Which device and why.
+ */
+device: DeviceInfo, 
+/**
+ * Version of the engine.
+ */
+version: string, 
+/**
+ * [`crate::VERSION`] of the worker.
+ */
+protocol: number, } | { "type": "progress", 
+/**
+ * What is being done.
+ */
+stage: LoadStage, 
+/**
+ * Bytes (or, for prefill, tokens) done.
+ */
+doneBytes: number, 
+/**
+ * Of how many.
+ */
+totalBytes: number, } | { "type": "opened", 
+/**
+ * What it is.
+ */
+model: ModelInfo, } | { "type": "closed" } | { "type": "tokens", 
+/**
+ * In order.
+ */
+tokens: Array<Token>, } | { "type": "traced", 
+/**
+ * The input's tokens.
+ */
+tokens: Array<Token>, 
+/**
+ * Name and shape of each captured tensor.
+ */
+tensors: Array<TensorMeta>, 
+/**
+ * The most probable next tokens, raw.
+ */
+next: Array<Candidate>, 
+/**
+ * How long it took.
+ */
+timing: Timing, } | { "type": "step", 
+/**
+ * 0 for the first new token.
+ */
+index: number, 
+/**
+ * The token drawn.
+ */
+token: Token, 
+/**
+ * Text that is complete with it; may be empty while a character is split.
+ */
+text: string, 
+/**
+ * The most probable tokens before any stage of the sampler.
+ */
+raw: Array<Candidate>, 
+/**
+ * The most probable tokens after the last stage: what was drawn from.
+ */
+final: Array<Candidate>, 
+/**
+ * The distribution after each stage.
+ */
+stages: Array<Stage>, 
+/**
+ * How long it has taken so far.
+ */
+timing: Timing, } | { "type": "finished", 
+/**
+ * Why.
+ */
+reason: FinishReason, 
+/**
+ * All new ids.
+ */
+tokens: Array<number>, 
+/**
+ * How long it took.
+ */
+timing: Timing, } | { "type": "memory", 
+/**
+ * Size of the worker's wasm memory.
+ */
+wasmBytes: number, 
+/**
+ * Bytes of the weights in the form they are held in.
+ */
+weightBytes: number, 
+/**
+ * Bytes reserved on the GPU, where there is one.
+ */
+deviceBytes: number | null, } | { "type": "failed", 
+/**
+ * What went wrong and what to do.
+ */
+error: Failure, };
 
 export type DeviceKind = "gpu" | "cpu";
 
-export type DeviceInfo = { kind: DeviceKind, name: string, reason: string, software: boolean, };
+export type DeviceInfo = { 
+/**
+ * Its kind.
+ */
+kind: DeviceKind, 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Why this one, in one plain sentence.
+ */
+reason: string, 
+/**
+ * Whether it is a software adapter.
+ */
+software: boolean, };
 
 export type LoadStage = "engine" | "header" | "weights" | "warmup" | "prefill";
 
-export type ModelInfo = { architecture: string, name: string, format: string, parameters: number, layers: number, heads: number, kvHeads: number, headDim: number, hidden: number, vocab: number, context: number, dtypes: Record<string, number>, weightBytes: number, tokenizer: string | null, licence: string | null, files: Array<FileInfo>, };
+export type ModelInfo = { 
+/**
+ * Architecture, e.g. `llama`.
+ */
+architecture: string, 
+/**
+ * Its name, from its card, metadata or files.
+ */
+name: string, 
+/**
+ * `safetensors` or `GGUF v3`.
+ */
+format: string, 
+/**
+ * Number of parameters.
+ */
+parameters: number, 
+/**
+ * Number of blocks.
+ */
+layers: number, 
+/**
+ * Query heads per block.
+ */
+heads: number, 
+/**
+ * Key and value heads per block.
+ */
+kvHeads: number, 
+/**
+ * Size of a head.
+ */
+headDim: number, 
+/**
+ * Width of the residual stream.
+ */
+hidden: number, 
+/**
+ * Size of the vocabulary.
+ */
+vocab: number, 
+/**
+ * Longest sequence in tokens.
+ */
+context: number, 
+/**
+ * Bytes in the files by element type.
+ */
+dtypes: Record<string, number>, 
+/**
+ * Bytes of the weights in the form they are held in.
+ */
+weightBytes: number, 
+/**
+ * What kind of tokenizer, if the model came with one.
+ */
+tokenizer: string | null, 
+/**
+ * Licence as the model states it.
+ */
+licence: string | null, 
+/**
+ * Files read.
+ */
+files: Array<FileInfo>, };
 
-export type FileInfo = { name: string, bytes: number, };
+export type FileInfo = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Its size.
+ */
+bytes: number, };
 
-export type Token = { id: number, text: string, display: string, bytes: Array<number>, special: boolean, };
+export type Token = { 
+/**
+ * Its id.
+ */
+id: number, 
+/**
+ * Its text where its bytes are valid UTF-8, else empty.
+ */
+text: string, 
+/**
+ * Its text with whitespace, control characters and split bytes made visible.
+ */
+display: string, 
+/**
+ * Its raw bytes.
+ */
+bytes: Array<number>, 
+/**
+ * Whether it is a special token.
+ */
+special: boolean, };
 
-export type Candidate = { token: Token, logit: number, probability: number, rank: number, };
+export type Candidate = { 
+/**
+ * The token.
+ */
+token: Token, 
+/**
+ * Its logit at this stage.
+ */
+logit: number, 
+/**
+ * Its probability at this stage.
+ */
+probability: number, 
+/**
+ * Its rank in the model's own distribution; 1 is the most probable.
+ */
+rank: number, };
 
 export type StageName = "raw" | "repetition_penalty" | "temperature" | "top_k" | "top_p" | "min_p";
 
-export type Stage = { name: StageName, kept: number, entropy: number, top: Array<Candidate>, };
+export type Stage = { 
+/**
+ * Which stage.
+ */
+name: StageName, 
+/**
+ * How many tokens are left.
+ */
+kept: number, 
+/**
+ * Entropy in bits.
+ */
+entropy: number, 
+/**
+ * The most probable tokens.
+ */
+top: Array<Candidate>, };
 
-export type TensorMeta = { name: string, shape: Array<number>, };
+export type TensorMeta = { 
+/**
+ * Site name.
+ */
+name: string, 
+/**
+ * Shape, outermost first.
+ */
+shape: Array<number>, };
 
-export type Timing = { prefillMs: number, decodeMs: number, promptTokens: number, decodedTokens: number, };
+export type Timing = { 
+/**
+ * Milliseconds for the prompt.
+ */
+prefillMs: number, 
+/**
+ * Milliseconds for all decoded tokens.
+ */
+decodeMs: number, 
+/**
+ * Tokens in the prompt.
+ */
+promptTokens: number, 
+/**
+ * Tokens decoded after the first.
+ */
+decodedTokens: number, };
 
 export type FinishReason = "length" | "eos" | "context" | "aborted";
 
-export type Failure = { code: string, message: string, hint: string, };
+export type Failure = { 
+/**
+ * Stable name of the error.
+ */
+code: string, 
+/**
+ * What went wrong.
+ */
+message: string, 
+/**
+ * What to do.
+ */
+hint: string, };

@@ -55,6 +55,9 @@ export class TokenRun extends LitElement {
         color: var(--on-accent);
       }
       .glyph {
+        display: inline-block;
+        max-width: 100%;
+        line-height: 1.4;
         margin-inline: 0.15em;
         padding: 0 0.25em;
         font-family: var(--mono);
