@@ -9,12 +9,12 @@ import { bundleTypes } from './build-types.mjs';
 const root = dirname(fileURLToPath(import.meta.url));
 
 /** The page uses the client exactly as anyone else does: as the module glassbox.js beside it. */
-const clientIsExternal = (buildId) => ({
+const clientIsExternal = {
   name: 'client-is-external',
   setup(build) {
-    build.onResolve({ filter: /\/client\/index\.js$/ }, () => ({ path: `./glassbox.js?v=${buildId}`, external: true }));
+    build.onResolve({ filter: /\/client\/index\.js$/ }, () => ({ path: './glassbox.js', external: true }));
   },
-});
+};
 
 /** @param {string} outdir where the bundles go */
 export async function buildSite(outdir = join(root, 'dist-ts')) {
@@ -36,7 +36,7 @@ export async function buildSite(outdir = join(root, 'dist-ts')) {
   };
   await Promise.all([
     esbuild.build({ ...common, entryPoints: { glassbox: 'src/client/index.ts', worker: 'src/worker/worker.ts' } }),
-    esbuild.build({ ...common, entryPoints: { app: 'src/pages/app.ts' }, plugins: [clientIsExternal(buildId)] }),
+    esbuild.build({ ...common, entryPoints: { app: 'src/pages/app.ts' }, plugins: [clientIsExternal] }),
     bundleTypes(join(root, 'src/client/index.ts'), join(outdir, 'glassbox.d.ts')),
   ]);
   return { outdir, buildId };

@@ -8,7 +8,7 @@ import { App } from '../src/elements/app.js';
 import { modelFiles, type PathFile } from '../src/elements/files.js';
 import { Generation } from '../src/elements/generation.js';
 import { capturedLayers, Inspection } from '../src/elements/inspection.js';
-import { Session } from '../src/elements/session.js';
+import { sentence, Session } from '../src/elements/session.js';
 
 const workers: HostWorker[] = [];
 class CountedWorker extends HostWorker {
@@ -98,6 +98,13 @@ describe('a session', () => {
     assert.ok(newest().of('trace').length > 0);
     assert.ok(session.model && !session.model.closed);
   });
+});
+
+test('errors are shown as sentences, names of files as they are', () => {
+  assert.equal(sentence('the header is too long'), 'The header is too long.');
+  assert.equal(sentence('model.gguf is cut off'), 'model.gguf is cut off.');
+  assert.equal(sentence('Done. '), 'Done.');
+  assert.equal(sentence(''), '');
 });
 
 describe('the prompt', () => {

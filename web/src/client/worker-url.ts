@@ -8,21 +8,22 @@ interface TrustedTypesLike {
   createPolicy(name: string, rules: { createScriptURL(url: string): string }): ScriptUrlPolicy;
 }
 
-let policy: ScriptUrlPolicy | null | undefined;
+/** Where the policy is kept: a page's policy list allows each name once, and it may load this module twice. */
+const POLICY = Symbol.for('glassbox.trusted-types-policy');
+const shared = globalThis as { [POLICY]?: ScriptUrlPolicy | null; trustedTypes?: TrustedTypesLike };
 
 /** @internal The worker's address, blessed by the Trusted Types policy `glassbox` where the page asks for one. */
 export function workerUrl(given?: string | URL): string | { toString(): string } {
   const page = (globalThis as { location?: Location }).location?.href;
   const url = given === undefined ? new URL('./worker.js', import.meta.url) : new URL(given, page);
   if (typeof BUILD_ID !== 'undefined') url.searchParams.set('v', BUILD_ID);
-  policy ??= createPolicy();
+  const policy = (shared[POLICY] ??= createPolicy());
   return policy ? policy.createScriptURL(url.href) : url.href;
 }
 
 function createPolicy(): ScriptUrlPolicy | null {
-  const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypesLike };
   try {
-    return trustedTypes?.createPolicy('glassbox', { createScriptURL: ownScript }) ?? null;
+    return shared.trustedTypes?.createPolicy('glassbox', { createScriptURL: ownScript }) ?? null;
   } catch {
     // The embedding page allows no policy of this name; without it plain strings are all there is.
     return null;

@@ -160,9 +160,9 @@ export class Session extends Store {
     gb.on('restored', ({ model }) => {
       this.#setTask(undefined);
       // What happened and how it ended belong together.
-      this.#notices = this.#notices.filter(({ message }) => message !== death);
+      this.#notices = this.#notices.filter(({ message }) => message !== sentence(death));
       const now = model ? `It was started again, and ${model.name} is open again.` : 'It was started again.';
-      this.#notify('info', `${death} ${now}`, model ? '' : 'Open a model to go on.');
+      this.#notify('info', `${sentence(death)} ${now}`, model ? '' : 'Open a model to go on.');
     });
     gb.on('lost', ({ message, hint }) => {
       this.#model = undefined;
@@ -173,8 +173,8 @@ export class Session extends Store {
 
   #notify(kind: Notice['kind'], message: string, hint: string): void {
     const id = ++this.#noticeId;
-    const others = this.#notices.filter((notice) => notice.message !== message);
-    this.#notices = [...others, { id, kind, message, hint }].slice(-3);
+    const others = this.#notices.filter((notice) => notice.message !== sentence(message));
+    this.#notices = [...others, { id, kind, message: sentence(message), hint: sentence(hint) }].slice(-3);
     this.changed();
   }
 
@@ -187,6 +187,14 @@ export class Session extends Store {
 /** Whether an error only says that something was stopped on purpose. */
 export function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === 'AbortError';
+}
+
+/** Errors begin in lower case, to be joined to others; alone they are sentences. A file's name stays as it is. */
+export function sentence(text: string): string {
+  const trimmed = text.trim();
+  if (trimmed === '') return '';
+  const capital = /^[a-z]+[ ,]/.test(trimmed) ? trimmed.charAt(0).toUpperCase() + trimmed.slice(1) : trimmed;
+  return /[.!?…]$/.test(capital) ? capital : `${capital}.`;
 }
 
 /** What a model is, in one line. */
