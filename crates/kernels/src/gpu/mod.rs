@@ -1,14 +1,13 @@
 //! Weights in buffers of a GPU, and products with them.
 //!
-//! The kernels use no subgroup operations and at most 16 KiB of shared memory, 256 threads and
-//! four storage buffers: what every WebGPU device has. Sizes are arguments, so that one pipeline
-//! serves all matrices of a type; only the packing and the tile of tokens are compiled in.
+//! The kernels use no subgroup operations, at most 8 KiB of shared memory, 256 threads in a cube
+//! and five storage buffers: what every WebGPU device has. Sizes are arguments, so that one
+//! pipeline serves all matrices of a type; only the packing and the tiling are compiled in.
 
 mod decode;
 mod gather;
-mod gemm;
-mod gemv;
 mod pack;
+mod product;
 
 use burn::tensor::{Bytes, Device, Tensor};
 use burn_cubecl::{Cube, CubeDevice, kernel::into_contiguous, tensor::CubeTensor};
@@ -19,14 +18,8 @@ use cubecl::server::Handle;
 use crate::error::KernelError;
 use crate::plan::Plan;
 use pack::{BLOCK, Packing, TILE, pack};
+use product::Tiling;
 
-/// Tokens up to which every weight is decoded once per group of tokens instead of through
-/// shared memory.
-const FEW_TOKENS: usize = 8;
-/// Tokens of one thread of the matrix-vector kernel.
-const GROUP: usize = 4;
-/// Threads that share a row in the matrix-vector kernel.
-const PARTS: usize = 4;
 /// No piece is larger, even where the device would allow it: offsets stay well within 32 bits.
 const PIECE_LIMIT: u64 = 1 << 30;
 
@@ -34,6 +27,8 @@ const PIECE_LIMIT: u64 = 1 << 30;
 pub(crate) struct GpuMatrix {
     client: Client,
     device: CubeDevice,
+    /// Whether the adapter is a program, for which the work is divided otherwise.
+    software: bool,
     packing: Packing,
     out_features: usize,
     in_features: usize,
@@ -86,6 +81,14 @@ fn piece_limit(client: &Client) -> u64 {
     client.properties().memory.max_page_size.min(PIECE_LIMIT)
 }
 
+/// Whether the adapter names itself like one of the programs that stand in for a GPU.
+fn is_software(client: &Client) -> bool {
+    let name = client.properties().identity.name.to_lowercase();
+    ["llvmpipe", "lavapipe", "swiftshader", "software", "basic render"]
+        .iter()
+        .any(|known| name.contains(known))
+}
+
 impl GpuMatrix {
     /// Allocates room for a matrix, in pieces of whole tiles of rows.
     pub(crate) fn new(device: &Device, plan: &Plan) -> Result<Self, KernelError> {
@@ -133,6 +136,7 @@ impl GpuMatrix {
             })
             .collect();
         Ok(Self {
+            software: is_software(&client),
             client,
             device,
             packing,
@@ -191,7 +195,8 @@ impl GpuMatrix {
         if tokens > 0 {
             let x = into_contiguous(x);
             for piece in &self.pieces {
-                self.launch_product(piece, &x, tokens, &out);
+                let tiling = Tiling::new(piece.rows.div_ceil(TILE), tokens, self.software);
+                self.launch_product(piece, &x, tokens, &out, tiling);
             }
         }
         Some(Tensor::from_primitive::<Cube>(out))
@@ -219,9 +224,9 @@ impl GpuMatrix {
         )
     }
 
-    fn launch_product(&self, piece: &Piece, x: &CubeTensor, tokens: usize, out: &CubeTensor) {
+    fn launch_product(&self, piece: &Piece, x: &CubeTensor, tokens: usize, out: &CubeTensor, tiling: Tiling) {
         let blocks = self.in_features.div_ceil(BLOCK);
-        let tiles = piece.rows.div_ceil(TILE) as u32;
+        let tiles = piece.rows.div_ceil(TILE);
         let (words, scales) = self.weights(piece);
         // SAFETY: the lengths are those of the buffers: `x` was made contiguous and padded to
         // whole blocks, `out` was allocated for this product.
@@ -233,60 +238,30 @@ impl GpuMatrix {
         };
         let sizes = [tokens, blocks, piece.rows, piece.first_row, self.out_features].map(|n| n as u32);
         let [tokens32, blocks, rows, first_row, out_features] = sizes;
-        if tokens <= FEW_TOKENS {
-            let group = tokens.min(GROUP).next_power_of_two();
-            let count = CubeCount::Static(tiles, tokens.div_ceil(group) as u32, 1);
-            let dim = CubeDim::new_2d(TILE as u32, PARTS as u32);
-            // SAFETY: the kernel reads blocks below `blocks` of tiles below `tiles` and tokens
-            // below `tokens`, and writes rows below `rows` from `first_row`: all inside.
-            unsafe {
-                gemv::gemv::launch_unchecked(
-                    &self.client,
-                    count,
-                    dim,
-                    x,
-                    words,
-                    scales,
-                    out,
-                    tokens32,
-                    blocks,
-                    rows,
-                    first_row,
-                    out_features,
-                    self.packing,
-                    group,
-                    PARTS,
-                )
-            }
-        } else {
-            let per_thread = if tokens <= gemm::SIDE {
-                1
-            } else if tokens <= 2 * gemm::SIDE {
-                2
-            } else {
-                4
-            };
-            let count = CubeCount::Static(tiles, tokens.div_ceil(per_thread * gemm::SIDE) as u32, 1);
-            let dim = CubeDim::new_2d(gemm::SIDE as u32, gemm::SIDE as u32);
-            // SAFETY: as above.
-            unsafe {
-                gemm::gemm::launch_unchecked(
-                    &self.client,
-                    count,
-                    dim,
-                    x,
-                    words,
-                    scales,
-                    out,
-                    tokens32,
-                    blocks,
-                    rows,
-                    first_row,
-                    out_features,
-                    self.packing,
-                    per_thread,
-                )
-            }
+        let Tiling { height, group, parts } = tiling;
+        let count = CubeCount::Static(tiles.div_ceil(height) as u32, tokens.div_ceil(group) as u32, 1);
+        let dim = CubeDim::new_2d(TILE as u32, parts as u32);
+        // SAFETY: the kernel reads blocks below `blocks` of rows and tokens clamped to those there
+        // are, and writes tokens below `tokens` and rows below `rows` from `first_row`.
+        unsafe {
+            product::product::launch_unchecked(
+                &self.client,
+                count,
+                dim,
+                x,
+                words,
+                scales,
+                out,
+                tokens32,
+                blocks,
+                rows,
+                first_row,
+                out_features,
+                self.packing,
+                height,
+                group,
+                parts,
+            )
         }
     }
 

@@ -1,0 +1,90 @@
+//! Speed of every product on this machine: milliseconds, bytes of weights read per second and
+//! floating-point operations per second, beside burn's own dense product.
+//!
+//! `cargo run --profile <optimised> -p glassbox-kernels --example products -- [cpu|gpu] [rows columns]`
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use burn::tensor::{Device, Tensor, TensorData};
+use glassbox_formats::DType;
+use glassbox_kernels::{KernelError, Matrix, MatrixBuilder};
+
+/// The shapes of SmolLM2-135M (projections and head), and a square one of a larger model.
+const SHAPES: [(usize, usize); 4] = [(576, 576), (1536, 576), (49152, 576), (2048, 2048)];
+const TOKENS: [usize; 4] = [1, 4, 16, 64];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let device = match args.first().map(String::as_str) {
+        None | Some("cpu") => Device::flex(),
+        #[cfg(feature = "gpu")]
+        Some("gpu") => Device::wgpu_options().init()?,
+        Some(other) => {
+            return Err(format!("no device {other:?}: say cpu, or gpu where it is built in").into());
+        }
+    };
+    let shapes = match args.get(1..3) {
+        Some([rows, columns]) => vec![(rows.parse()?, columns.parse()?)],
+        _ => SHAPES.to_vec(),
+    };
+    println!("{:>6} {:>13} {:>6} {:>10} {:>8} {:>9}", "type", "shape", "tokens", "ms", "GB/s", "GFLOP/s");
+    for (rows, columns) in shapes {
+        for dtype in DType::ALL {
+            let matrix = build(&device, dtype, rows, columns)?;
+            measure(dtype.name(), &matrix, &device, |x| matrix.linear(x));
+        }
+        let dense = Matrix::from_tensor(build(&device, DType::F32, rows, columns)?.dequantise());
+        let weight = dense.dequantise().transpose();
+        measure("burn", &dense, &device, |x| x.matmul(weight.clone()));
+    }
+    Ok(())
+}
+
+/// A matrix of arbitrary small weights.
+fn build(device: &Device, dtype: DType, rows: usize, columns: usize) -> Result<Matrix, KernelError> {
+    let mut builder = MatrixBuilder::new(device, dtype, rows, columns)?;
+    let row_bytes = columns / dtype.block_elements() * dtype.block_bytes();
+    let step = 64;
+    // Bytes with a low exponent wherever they are read as a number.
+    let chunk: Vec<u8> = (0..step * row_bytes).map(|i| (i * 37 % 41) as u8).collect();
+    for first in (0..rows).step_by(step) {
+        builder.write_rows(first, &chunk[..step.min(rows - first) * row_bytes])?;
+    }
+    builder.finish()
+}
+
+/// Prints the best of many runs for each count of tokens.
+fn measure(name: &str, matrix: &Matrix, device: &Device, product: impl Fn(Tensor<2>) -> Tensor<2>) {
+    let (rows, columns) = (matrix.out_features(), matrix.in_features());
+    for tokens in TOKENS {
+        let x: Vec<f32> = (0..tokens * columns).map(|i| (i % 17) as f32 / 17.0 - 0.5).collect();
+        let x = Tensor::from_data(TensorData::new(x, [tokens, columns]), device);
+        let seconds = best(device, || black_box(product(x.clone())));
+        println!(
+            "{name:>6} {:>13} {tokens:>6} {:>10.3} {:>8.1} {:>9.1}",
+            format!("{rows}x{columns}"),
+            seconds * 1e3,
+            matrix.bytes() as f64 / seconds / 1e9,
+            2.0 * (rows * columns * tokens) as f64 / seconds / 1e9,
+        );
+    }
+}
+
+/// Seconds of the fastest run. On a GPU a run is several products and one wait.
+fn best(device: &Device, run: impl Fn() -> Tensor<2>) -> f64 {
+    let repeats = if *device == Device::flex() { 1 } else { 8 };
+    let wait = || device.sync().expect("the device answers");
+    run();
+    wait();
+    let (start, mut best) = (Instant::now(), f64::MAX);
+    while start.elapsed() < Duration::from_millis(300) {
+        let begin = Instant::now();
+        for _ in 0..repeats {
+            run();
+        }
+        wait();
+        best = best.min(begin.elapsed().as_secs_f64() / f64::from(repeats));
+    }
+    best
+}

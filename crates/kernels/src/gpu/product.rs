@@ -1,0 +1,170 @@
+//! `x @ W^T`: one kernel for one token and for many.
+//!
+//! A thread keeps a small tile of rows and tokens in registers. Neighbouring threads read
+//! neighbouring words of the weights, and all threads of a cube the same activations, which
+//! caches and scalar units serve well; so no operand goes through shared memory, and there is no
+//! barrier inside the loop (a tiled product with two barriers a block took 2.5 to 4 times as long
+//! on Mesa's lavapipe).
+
+use cubecl::prelude::*;
+
+use super::decode::{block_start, quad};
+use super::pack::{Packing, TILE};
+
+/// How a product is divided among threads; compiled into the pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tiling {
+    /// Rows of a thread, each in another tile of rows.
+    pub height: usize,
+    /// Tokens of a thread.
+    pub group: usize,
+    /// Threads that share a row, each with every `parts`-th block of it.
+    pub parts: usize,
+}
+
+impl Tiling {
+    /// The tiling for a matrix of `tiles` tiles of rows and a number of tokens.
+    ///
+    /// Weights are read once for each group of tokens and activations once for each tile of rows,
+    /// so large tiles are best, as long as they leave a GPU enough threads to hide its latencies
+    /// (a few thousand a multiprocessor's worth). A software adapter has no use for those, and
+    /// few registers.
+    pub(crate) fn new(tiles: usize, tokens: usize, software: bool) -> Self {
+        const ENOUGH: usize = 1 << 14;
+        let most = if software { 4 } else { 8 };
+        let mut tiling = Self {
+            height: tiles.min(4).next_power_of_two(),
+            group: tokens.min(most).next_power_of_two(),
+            parts: 1,
+        };
+        if software {
+            return tiling;
+        }
+        let threads = |tiling: Self| {
+            tiles.div_ceil(tiling.height) * TILE * tiling.parts * tokens.div_ceil(tiling.group)
+        };
+        while threads(tiling) < ENOUGH && tiling.height > 1 {
+            tiling.height /= 2;
+        }
+        while threads(tiling) < ENOUGH && tiling.parts < 4 {
+            tiling.parts *= 2;
+        }
+        tiling
+    }
+}
+
+/// Multiplies. Each thread of a cube `(64, parts)` takes one row of each of `height` tiles and every
+/// `parts`-th block of them, against up to `group` tokens; the parts are summed in shared memory.
+/// Cubes lie along x by tiles of rows and along y by groups of tokens.
+///
+/// `x` is `[tokens, blocks * 32]` in quads; `out` is `[tokens, out_features]`, of which the rows
+/// `first_row .. first_row + rows` are written.
+#[cube(launch_unchecked)]
+pub(crate) fn product(
+    x: &[Vector<f32, Const<4>>],
+    words: &[u32],
+    scales: &[f32],
+    out: &mut [f32],
+    tokens: u32,
+    blocks: u32,
+    rows: u32,
+    first_row: u32,
+    out_features: u32,
+    #[comptime] packing: Packing,
+    #[comptime] height: usize,
+    #[comptime] group: usize,
+    #[comptime] parts: usize,
+) {
+    let lane = UNIT_POS_X as usize;
+    let part = if comptime!(parts > 1) { UNIT_POS_Y as usize } else { 0usize.runtime() };
+    let first_tile = CUBE_POS_X as usize * height;
+    let last_tile = (rows as usize - 1) / comptime!(TILE);
+    let first_token = CUBE_POS_Y as usize * group;
+    let tokens = tokens as usize;
+    let blocks = blocks as usize;
+
+    let mut sums = Array::<f32>::new(comptime!(height * group));
+    #[unroll]
+    for i in 0..comptime!(height * group) {
+        sums[i] = 0.0;
+    }
+    for block in range_stepped(part, blocks, parts) {
+        let mut products = Array::<f32>::new(comptime!(height * group));
+        #[unroll]
+        for i in 0..comptime!(height * group) {
+            products[i] = 0.0;
+        }
+        #[unroll]
+        for q in 0..8usize {
+            let mut fours = Array::<Vector<f32, Const<4>>>::new(group);
+            #[unroll]
+            for t in 0..group {
+                // Tokens and tiles past the end repeat the last: their sums are not stored.
+                let token = min(first_token + t, tokens - 1);
+                fours[t] = x[(token * blocks + block) * 8 + q];
+            }
+            #[unroll]
+            for r in 0..height {
+                let tile = min(first_tile + r, last_tile);
+                let start = block_start(tile, block, lane, blocks, packing);
+                let (w0, w1, w2, w3) = quad(words, start, q, packing);
+                #[unroll]
+                for t in 0..group {
+                    let four = fours[t];
+                    products[r * group + t] += w0 * four.extract(0usize)
+                        + w1 * four.extract(1usize)
+                        + w2 * four.extract(2usize)
+                        + w3 * four.extract(3usize);
+                }
+            }
+        }
+        #[unroll]
+        for r in 0..height {
+            if comptime!(packing.scaled()) {
+                let tile = min(first_tile + r, last_tile);
+                let scale = scales[(tile * blocks + block) * comptime!(TILE) + lane];
+                #[unroll]
+                for t in 0..group {
+                    sums[r * group + t] += products[r * group + t] * scale;
+                }
+            } else {
+                #[unroll]
+                for t in 0..group {
+                    sums[r * group + t] += products[r * group + t];
+                }
+            }
+        }
+    }
+
+    if comptime!(parts > 1) {
+        let width = comptime!(height * group);
+        let mut shared = Shared::<[f32]>::new_slice(comptime!(height * group * parts * TILE));
+        #[unroll]
+        for i in 0..width {
+            shared[(part * width + i) * comptime!(TILE) + lane] = sums[i];
+        }
+        sync_cube();
+        if part == 0 {
+            #[unroll]
+            for i in 0..width {
+                #[unroll]
+                for other in 1..parts {
+                    sums[i] += shared[(other * width + i) * comptime!(TILE) + lane];
+                }
+            }
+        }
+    }
+    if part == 0 {
+        #[unroll]
+        for r in 0..height {
+            let row = (first_tile + r) * comptime!(TILE) + lane;
+            #[unroll]
+            for t in 0..group {
+                if row < rows as usize && first_token + t < tokens {
+                    out[(first_token + t) * out_features as usize + first_row as usize + row] =
+                        sums[r * group + t];
+                }
+            }
+        }
+    }
+}
