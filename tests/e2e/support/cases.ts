@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
-import { FIXTURES } from './paths.ts';
+import { FIXTURES, SCRATCH } from './paths.ts';
 
 /** A GGUF form of a model case. */
 export interface GgufForm {
@@ -75,6 +75,14 @@ export function variant(title: string): Variant {
   const found = VARIANTS.find((one) => one.title === title);
   if (!found) throw new Error(`no fixture ${title}; there are ${VARIANTS.map((one) => one.title).join(', ')}`);
   return found;
+}
+
+/** A folder with nothing but a variant's files, as one has it from a hub; the fixture's own holds goldens as well. */
+export function cleanFolder({ case: { name }, folder, files }: Variant): string {
+  const clean = join(SCRATCH, name);
+  mkdirSync(clean, { recursive: true });
+  for (const file of files) copyFileSync(join(folder, file), join(clean, file));
+  return clean;
 }
 
 function variantsOf(folder: string, described: ModelCase): Variant[] {

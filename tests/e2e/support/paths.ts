@@ -16,6 +16,9 @@ export const HAVE_STORIES = existsSync(resolve(STORIES, 'model.safetensors'));
 /** Pictures to look at; git ignores them. */
 export const SCREENS = resolve(import.meta.dirname, '../results/screens');
 
+/** Files made for the tests, kept between runs. */
+export const SCRATCH = resolve(import.meta.dirname, '../results/scratch');
+
 /** Where the site is served by `playwright.config.ts` when `cargo xtask test` does not. */
 export const OWN_PORT = 4199;
 

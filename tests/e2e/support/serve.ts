@@ -1,9 +1,5 @@
-/**
- * Playwright's global setup: serves the built site where `cargo xtask test` does not. Like that server it sends the
- * page's Content-Security-Policy as a header, because workers do not inherit the one in the page.
- */
 import { readFile } from 'node:fs/promises';
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { DIST, OWN_PORT } from './paths.ts';
 
@@ -15,31 +11,53 @@ const TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
-export default async function serve(): Promise<(() => void) | undefined> {
+/** Playwright's global setup: serves the built site where `cargo xtask test` does not. */
+export default async function setup(): Promise<(() => void) | undefined> {
   if (process.env['GLASSBOX_URL'] !== undefined) return undefined;
-  const server = createServer((request, response) => {
-    const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
-    void answer(normalize(path === '/' ? '/index.html' : path), response);
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(OWN_PORT, '127.0.0.1', resolve);
-  });
+  const server = await serveSite('/', OWN_PORT, true);
   return () => {
-    server.closeAllConnections();
-    server.close();
+    stop(server);
   };
 }
 
-async function answer(name: string, response: ServerResponse): Promise<void> {
+/**
+ * Serves the built site under a path that ends in a slash; port 0 takes a free one.
+ *
+ * With `header` the page's Content-Security-Policy is sent as a header too, as `cargo xtask serve` does: workers do not
+ * inherit the one in the page. Without, and without media types for wasm, it is the plainest host there is.
+ */
+export async function serveSite(under: string, port: number, header: boolean): Promise<Server> {
+  const server = createServer((request, response) => {
+    const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
+    if (!path.startsWith(under)) {
+      response.writeHead(404).end();
+      return;
+    }
+    const name = path.slice(under.length);
+    void answer(normalize(`/${name === '' ? 'index.html' : name}`), response, header);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  return server;
+}
+
+export function stop(server: Server): void {
+  server.closeAllConnections();
+  server.close();
+}
+
+async function answer(name: string, response: ServerResponse, header: boolean): Promise<void> {
   try {
     const [body, page] = await Promise.all([readFile(join(DIST, name)), readFile(join(DIST, 'index.html'), 'utf8')]);
-    const policy = /http-equiv="?Content-Security-Policy"?\s+content="([^"]*)"/i.exec(page)?.[1];
+    const policy = /http-equiv="?Content-Security-Policy"?\s+content="([^"]*)"/i.exec(page)?.[1] ?? "default-src 'none'";
+    const plain = !header && extname(name) === '.wasm';
     response.writeHead(200, {
-      'Content-Type': TYPES[extname(name)] ?? 'application/octet-stream',
+      'Content-Type': plain ? 'application/octet-stream' : (TYPES[extname(name)] ?? 'application/octet-stream'),
       'Content-Length': body.length,
-      'Content-Security-Policy': policy ?? "default-src 'none'",
       'Cache-Control': 'no-cache',
+      ...(header ? { 'Content-Security-Policy': policy } : {}),
     });
     response.end(body);
   } catch {

@@ -1,0 +1,98 @@
+import { expect, type Locator, type Page } from '@playwright/test';
+import { SITE } from './paths.ts';
+
+/** The page as a person sees it. */
+export class App {
+  readonly prompt: Locator;
+  readonly tokens: Locator;
+  /** Name of the open model, in the header. */
+  readonly model: Locator;
+  readonly errors: Locator;
+  readonly grid: Locator;
+  readonly matrix: Locator;
+  /** What is said of the attention cell that is pointed at. */
+  readonly reading: Locator;
+  readonly candidates: Locator;
+  readonly generated: Locator;
+  readonly status: Locator;
+
+  private constructor(readonly page: Page) {
+    this.prompt = page.getByRole('textbox', { name: /^Prompt/ });
+    this.tokens = page.getByRole('list', { name: 'Tokens of the prompt' }).getByRole('listitem');
+    this.model = page.locator('header strong');
+    this.errors = page.getByRole('list', { name: 'Messages' }).locator('li.error');
+    this.grid = page.getByRole('grid', { name: /^Attention of \d+ layers/ });
+    this.matrix = page.getByRole('grid', { name: /^Attention of this head/ });
+    this.reading = page.locator('gb-attention-reading');
+    this.candidates = page.getByRole('table', { name: 'Candidates for the next token' }).locator('tbody tr');
+    this.generated = page.getByRole('listbox', { name: 'Generated tokens' }).getByRole('option');
+    this.status = page.locator('footer');
+  }
+
+  static async open(page: Page, query = 'device=cpu', site = SITE): Promise<App> {
+    const app = new App(page);
+    await page.goto(`${site}?${query}`);
+    await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+    return app;
+  }
+
+  /** Drops files or folders on the page, as the operating system does. */
+  async drop(...paths: readonly string[]): Promise<void> {
+    const session = await this.page.context().newCDPSession(this.page);
+    const data = { items: [], files: [...paths], dragOperationsMask: 1 };
+    for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
+      await session.send('Input.dispatchDragEvent', { type, x: 200, y: 200, data });
+    }
+    await session.detach();
+  }
+
+  /** Drops a model and waits for the picture of its first prompt. */
+  async openByDrop(...paths: readonly string[]): Promise<void> {
+    await this.drop(...paths);
+    await this.pictured();
+  }
+
+  /** Waits until what is shown belongs to the prompt as it is. */
+  async pictured(): Promise<void> {
+    await expect(this.page.locator('gb-attention-grid[painted]')).toBeVisible();
+    await expect(this.candidates.first()).toBeVisible();
+    await this.idle();
+  }
+
+  /** Waits until the model is not at work on the prompt. */
+  async idle(): Promise<void> {
+    // A run begins a moment after the last change of the prompt.
+    await this.page.waitForTimeout(600);
+    await expect(this.page.getByRole('button', { name: 'Run', exact: true })).toBeVisible({ timeout: 30_000 });
+  }
+
+  /** Types a prompt and waits for its picture. */
+  async write(text: string): Promise<void> {
+    await this.prompt.fill(text);
+    await this.pictured();
+  }
+
+  /** Ids in the token strip. */
+  async ids(): Promise<number[]> {
+    const titles = await this.tokens.evaluateAll((items) => items.map((item) => item.getAttribute('title') ?? ''));
+    return titles.map((title) => Number(/\bid (\d+)/.exec(title)?.[1] ?? NaN));
+  }
+
+  /** Sets how generation goes: greedily, and at most so many tokens. */
+  async generateGreedily(count: number): Promise<void> {
+    const summary = this.page.locator('gb-generate-panel summary');
+    await summary.click();
+    await this.page.getByRole('checkbox', { name: /^Greedy/ }).check();
+    const field = this.page.getByRole('spinbutton', { name: /^New tokens/ });
+    await field.fill(String(count));
+    await field.blur();
+    await summary.click();
+  }
+
+  /** Generates to the end and returns the text of the tokens. */
+  async generate(): Promise<string[]> {
+    await this.page.getByRole('button', { name: 'Generate', exact: true }).click();
+    await expect(this.page.getByText(/Point at a token to see how it was drawn/)).toBeVisible();
+    return this.generated.allTextContents();
+  }
+}
