@@ -33,7 +33,9 @@ impl FileSource {
         }
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
         // The folder's name is what a model is called where nothing else says it.
-        let folder = path.canonicalize().ok().and_then(|full| Some(full.parent()?.file_name()?.to_owned()));
+        // The parent's real path, not the file's: in the hub's cache a file is a link to a blob elsewhere.
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = parent.canonicalize().ok().and_then(|full| Some(full.file_name()?.to_owned()));
         let name = match folder {
             Some(folder) => format!("{}/{name}", folder.to_string_lossy()),
             None => name.into_owned(),

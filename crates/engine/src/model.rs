@@ -69,14 +69,9 @@ pub async fn inspect(files: FileSet) -> Result<(Checkpoint, Summary, Option<Toke
     Ok((checkpoint, summary, tokenizer))
 }
 
-/// Reads a checkpoint's tokenizer: `tokenizer.json`, or the vocabulary in a GGUF.
+/// A checkpoint's tokenizer: `tokenizer.json`, or the vocabulary in a GGUF.
 pub fn read_tokenizer(checkpoint: &Checkpoint) -> Result<Option<Tokenizer>, EngineError> {
-    let parts = &checkpoint.tokenizer;
-    if let Some(json) = &parts.json {
-        let config = parts.config.as_ref().map(|config| config.to_string().into_bytes());
-        return Ok(Some(Tokenizer::from_hub(json, config.as_deref())?));
-    }
-    Ok(parts.vocabulary.as_ref().map(Tokenizer::from_gguf).transpose()?)
+    Ok(Tokenizer::from_files(&checkpoint.tokenizer)?)
 }
 
 fn summarise(

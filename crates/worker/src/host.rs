@@ -123,7 +123,11 @@ impl Shared {
     pub fn post_with(&self, id: u32, event: &Event, buffers: &[ArrayBuffer]) {
         let message = Object::new();
         let event = event
-            .serialize(&serde_wasm_bindgen::Serializer::new().serialize_maps_as_objects(true))
+            .serialize(
+                &serde_wasm_bindgen::Serializer::new()
+                    .serialize_maps_as_objects(true)
+                    .serialize_missing_as_null(true),
+            )
             .unwrap_or(JsValue::NULL);
         let transfer: Array = buffers.iter().collect();
         let fields: [(&str, &JsValue); 3] =
