@@ -27,7 +27,7 @@ pub struct Matrix {
 #[derive(Clone)]
 pub(crate) enum Form {
     /// A tensor of `f32` on any device.
-    Dense(Tensor<2>),
+    Dense(Box<Tensor<2>>),
     /// The CPU kernels' memory.
     Cpu(Arc<Storage>),
     /// Buffers of a GPU.
@@ -61,7 +61,7 @@ impl Matrix {
             BurnDType::F32 => weight,
             _ => weight.cast(BurnDType::F32),
         };
-        Self { out_features, in_features, dtype: DType::F32, form: Form::Dense(weight) }
+        Self { out_features, in_features, dtype: DType::F32, form: Form::Dense(Box::new(weight)) }
     }
 
     /// A matrix of the planned shape, held in the given form.
@@ -98,7 +98,7 @@ impl Matrix {
     /// `f32`; `None` for weights kept in another form.
     pub fn tensor(&self) -> Option<Tensor<2>> {
         match &self.form {
-            Form::Dense(weight) => Some(weight.clone()),
+            Form::Dense(weight) => Some(weight.as_ref().clone()),
             _ => None,
         }
     }
@@ -151,7 +151,7 @@ impl Matrix {
                     let ids: Vec<i32> = rows.iter().map(|row| *row as i32).collect();
                     let data = TensorData::new(ids, [rows.len()]);
                     let rows = Tensor::<1, Int>::from_data(data, &weight.device());
-                    weight.clone().select(0, rows)
+                    weight.as_ref().clone().select(0, rows)
                 }
             },
             Form::Cpu(storage) => self.gather_cpu(storage.view(), rows),
@@ -169,7 +169,7 @@ impl Matrix {
     /// as large as the model in full precision, unless the matrix is dense already.
     pub fn dequantise(&self) -> Tensor<2> {
         match &self.form {
-            Form::Dense(weight) => weight.clone(),
+            Form::Dense(weight) => weight.as_ref().clone(),
             _ => {
                 let rows: Vec<u32> = (0..self.out_features as u32).collect();
                 self.gather(&rows)

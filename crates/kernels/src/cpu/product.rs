@@ -35,38 +35,39 @@ impl<F: Format> Kernel for Product<'_, F> {
         }
         let mut first = 0;
         while first < tokens {
-            match tokens - first {
-                1 => self.few::<S, 4, 1>(simd, first),
-                2 => self.few::<S, 4, 2>(simd, first),
-                3 => self.few::<S, 2, 3>(simd, first),
-                _ => self.few::<S, 2, 4>(simd, first),
+            // Groups of three; two twos instead of three and one.
+            let group = match tokens - first {
+                1 => 1,
+                2 | 4 => 2,
+                _ => 3,
+            };
+            match group {
+                1 => self.few::<S, 1>(simd, first),
+                2 => self.few::<S, 2>(simd, first),
+                _ => self.few::<S, 3>(simd, first),
             }
-            first += 4;
+            first += group;
         }
     }
 }
 
 impl<F: Format> Product<'_, F> {
-    /// Every row against `T` tokens, straight from the stored form, `R` rows at a time.
+    /// Every row against `T` tokens, straight from the stored form.
+    ///
+    /// One row after the other: several at a time save loads of activations, but as many streams
+    /// from memory halve its speed.
     #[inline(always)]
-    fn few<S: Simd, const R: usize, const T: usize>(&mut self, simd: S, first_token: usize) {
-        let token = |t| token(self.x, self.in_features, first_token + t);
-        let x: [Row<F32>; T] = core::array::from_fn(token);
-        let count = self.weights.count();
-        let out = &mut self.out[first_token * count..][..T * count];
-        let mut first = 0;
-        while first + R <= count {
-            let rows: [Row<F>; R] = core::array::from_fn(|r| self.weights.row(first + r));
-            let sums = direct::<S, F, R, T>(simd, rows, x);
-            for (t, sums) in sums.iter().enumerate() {
-                out[t * count + first..][..R].copy_from_slice(sums);
-            }
-            first += R;
+    fn few<S: Simd, const T: usize>(&mut self, simd: S, first: usize) {
+        let mut x = [token(self.x, self.in_features, first); T];
+        for (t, x) in x.iter_mut().enumerate() {
+            *x = token(self.x, self.in_features, first + t);
         }
-        for row in first..count {
-            let sums = direct::<S, F, 1, T>(simd, [self.weights.row(row)], x);
-            for (t, [sum]) in sums.iter().enumerate() {
-                out[t * count + row] = *sum;
+        let count = self.weights.count();
+        let out = &mut self.out[first * count..][..T * count];
+        for row in 0..count {
+            let sums = direct::<S, F, T>(simd, self.weights.row(row), x);
+            for (t, sum) in sums.into_iter().enumerate() {
+                out[t * count + row] = sum;
             }
         }
     }
@@ -131,31 +132,40 @@ fn token(x: &[f32], in_features: usize, index: usize) -> Row<'_, F32> {
     Row { blocks, scales: &[], rest }
 }
 
-/// Products of `R` stored rows and `T` tokens; each weight is widened once.
+/// Products of a stored row and `T` tokens; each weight is widened once.
+// Loops, not closures: a closure that is not inlined would not have the instruction set.
 #[inline(always)]
-fn direct<S: Simd, F: Format, const R: usize, const T: usize>(
-    simd: S,
-    rows: [Row<F>; R],
-    x: [Row<F32>; T],
-) -> [[f32; R]; T] {
-    let blocks = x[0].blocks.len();
-    let weights = rows.map(|row| &row.blocks[..blocks]);
-    let tokens = x.map(|x| &x.blocks[..blocks]);
-    let mut sums = [[simd.zero(); R]; T];
-    for b in 0..blocks {
-        for r in 0..R {
-            let block = F::load(simd, &weights[r][b]);
-            for t in 0..T {
-                sums[t][r] = if F::SCALED {
-                    let product = simd.dot(block, &tokens[t][b], simd.zero());
-                    simd.scale_add(product, rows[r].scale(b), sums[t][r])
+fn direct<S: Simd, F: Format, const T: usize>(simd: S, row: Row<F>, x: [Row<F32>; T]) -> [f32; T] {
+    let mut out = [0.0; T];
+    if T == 1 && !F::SCALED {
+        // A single chain of additions would wait for itself.
+        let mut sums = simd.start();
+        for (packed, x) in row.blocks.iter().zip(x[0].blocks) {
+            sums = simd.dot_wide(F::load(simd, packed), x, sums);
+        }
+        out[0] = simd.sum(simd.narrow(sums));
+    } else {
+        let blocks = row.blocks.len();
+        let mut sums = [simd.zero(); T];
+        for (b, packed) in row.blocks.iter().enumerate() {
+            let block = F::load(simd, packed);
+            for (x, sum) in x.iter().zip(&mut sums) {
+                let x = &x.blocks[..blocks][b];
+                *sum = if F::SCALED {
+                    simd.scale_add(simd.dot(block, x, simd.zero()), row.scale(b), *sum)
                 } else {
-                    simd.dot(block, &tokens[t][b], sums[t][r])
+                    simd.dot(block, x, *sum)
                 };
             }
         }
+        for (sum, out) in sums.into_iter().zip(&mut out) {
+            *out = simd.sum(sum);
+        }
     }
-    core::array::from_fn(|t| core::array::from_fn(|r| simd.sum(sums[t][r]) + rest(rows[r], x[t])))
+    for (x, out) in x.into_iter().zip(&mut out) {
+        *out += rest(row, x);
+    }
+    out
 }
 
 /// The product of what is left of two rows after whole blocks.

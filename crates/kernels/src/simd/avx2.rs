@@ -9,6 +9,8 @@ use super::{BLOCK, Kernel, Simd};
 pub(crate) struct Avx2(());
 
 const REGISTERS: usize = BLOCK / 8;
+/// Independent sums: an addition takes four cycles and two can start in each.
+const CHAINS: usize = 4;
 
 impl Avx2 {
     /// The proof, where the machine has what it takes (asked once, then remembered by std).
@@ -30,11 +32,19 @@ impl Avx2 {
     }
 }
 
+/// The lower eight signed bytes as `f32`.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn widen(bytes: __m128i) -> __m256 {
+    _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes))
+}
+
 // SAFETY of the blocks below: `self` proves the features that the intrinsics need, and every
 // pointer comes from a reference to an array that is at least as long as what is accessed;
 // the loads and stores are the unaligned ones.
 impl Simd for Avx2 {
     type Lanes = __m256;
+    type Sums = [__m256; CHAINS];
     type Block = [__m256; REGISTERS];
 
     #[inline(always)]
@@ -59,6 +69,27 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn start(self) -> Self::Sums {
+        [self.zero(); CHAINS]
+    }
+
+    #[inline(always)]
+    fn dot_wide(self, a: Self::Block, x: &[f32; BLOCK], mut sums: Self::Sums) -> Self::Sums {
+        let x = self.load_f32(x);
+        for i in 0..CHAINS {
+            // SAFETY: see above.
+            sums[i] = unsafe { _mm256_fmadd_ps(a[i], x[i], sums[i]) };
+        }
+        sums
+    }
+
+    #[inline(always)]
+    fn narrow(self, [a, b, c, d]: Self::Sums) -> Self::Lanes {
+        // SAFETY: see above.
+        unsafe { _mm256_add_ps(_mm256_add_ps(a, b), _mm256_add_ps(c, d)) }
+    }
+
+    #[inline(always)]
     fn sum(self, lanes: Self::Lanes) -> f32 {
         // SAFETY: see above.
         unsafe {
@@ -70,32 +101,45 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn load_f32(self, x: &[f32; BLOCK]) -> Self::Block {
-        // SAFETY: see above; 8 * i + 8 <= 32.
-        core::array::from_fn(|i| unsafe { _mm256_loadu_ps(x.as_ptr().add(8 * i)) })
+        let mut out = [self.zero(); REGISTERS];
+        for (x, out) in x.as_chunks::<8>().0.iter().zip(&mut out) {
+            // SAFETY: see above.
+            *out = unsafe { _mm256_loadu_ps(x.as_ptr()) };
+        }
+        out
     }
 
     #[inline(always)]
     fn load_f16(self, x: &[u16; BLOCK]) -> Self::Block {
-        // SAFETY: see above; 8 * i + 8 <= 32.
-        core::array::from_fn(|i| unsafe { _mm256_cvtph_ps(_mm_loadu_si128(x.as_ptr().add(8 * i).cast())) })
+        let mut out = [self.zero(); REGISTERS];
+        for (x, out) in x.as_chunks::<8>().0.iter().zip(&mut out) {
+            // SAFETY: see above.
+            *out = unsafe { _mm256_cvtph_ps(_mm_loadu_si128(x.as_ptr().cast())) };
+        }
+        out
     }
 
     #[inline(always)]
     fn load_bf16(self, x: &[u16; BLOCK]) -> Self::Block {
-        // SAFETY: see above; 8 * i + 8 <= 32.
-        core::array::from_fn(|i| unsafe {
-            let bits = _mm256_cvtepu16_epi32(_mm_loadu_si128(x.as_ptr().add(8 * i).cast()));
-            _mm256_castsi256_ps(_mm256_slli_epi32::<16>(bits))
-        })
+        let mut out = [self.zero(); REGISTERS];
+        for (x, out) in x.as_chunks::<8>().0.iter().zip(&mut out) {
+            // SAFETY: see above.
+            unsafe {
+                let bits = _mm256_cvtepu16_epi32(_mm_loadu_si128(x.as_ptr().cast()));
+                *out = _mm256_castsi256_ps(_mm256_slli_epi32::<16>(bits));
+            }
+        }
+        out
     }
 
     #[inline(always)]
     fn load_i8(self, x: &[u8; BLOCK]) -> Self::Block {
-        // SAFETY: see above; 8 * i + 8 <= 32.
-        core::array::from_fn(|i| unsafe {
-            let bytes = _mm_loadl_epi64(x.as_ptr().add(8 * i).cast());
-            _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes))
-        })
+        let mut out = [self.zero(); REGISTERS];
+        for (x, out) in x.as_chunks::<8>().0.iter().zip(&mut out) {
+            // SAFETY: see above.
+            *out = unsafe { widen(_mm_loadl_epi64(x.as_ptr().cast())) };
+        }
+        out
     }
 
     #[inline(always)]
@@ -108,19 +152,15 @@ impl Simd for Avx2 {
             let low = _mm_sub_epi8(_mm_and_si128(bytes, mask), eight);
             let high = _mm_and_si128(_mm_srli_epi16::<4>(bytes), mask);
             let high = _mm_sub_epi8(high, eight);
-            let widen = |bytes| _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
             [widen(low), widen(_mm_srli_si128::<8>(low)), widen(high), widen(_mm_srli_si128::<8>(high))]
         }
     }
 
     #[inline(always)]
     fn store(self, block: Self::Block, factor: f32, out: &mut [f32; BLOCK]) {
-        for (i, lanes) in block.into_iter().enumerate() {
-            // SAFETY: see above; 8 * i + 8 <= 32.
-            unsafe {
-                let scaled = _mm256_mul_ps(lanes, _mm256_set1_ps(factor));
-                _mm256_storeu_ps(out.as_mut_ptr().add(8 * i), scaled);
-            }
+        for (lanes, out) in block.into_iter().zip(out.as_chunks_mut::<8>().0) {
+            // SAFETY: see above.
+            unsafe { _mm256_storeu_ps(out.as_mut_ptr(), _mm256_mul_ps(lanes, _mm256_set1_ps(factor))) }
         }
     }
 }

@@ -24,6 +24,8 @@ pub(crate) const BLOCK: usize = 32;
 pub(crate) trait Simd: Copy {
     /// One register of `f32` partial sums.
     type Lanes: Copy;
+    /// Several such registers, so that one addition need not wait for the last.
+    type Sums: Copy;
     /// A block of 32 `f32` in registers.
     type Block: Copy;
 
@@ -33,6 +35,12 @@ pub(crate) trait Simd: Copy {
     fn scale_add(self, a: Self::Lanes, factor: f32, sum: Self::Lanes) -> Self::Lanes;
     /// Adds the products of a block and one in memory to `sum`, spread over its lanes.
     fn dot(self, a: Self::Block, x: &[f32; BLOCK], sum: Self::Lanes) -> Self::Lanes;
+    /// All sums zero.
+    fn start(self) -> Self::Sums;
+    /// As [`Self::dot`], spread over several registers.
+    fn dot_wide(self, a: Self::Block, x: &[f32; BLOCK], sums: Self::Sums) -> Self::Sums;
+    /// Several registers added to one.
+    fn narrow(self, sums: Self::Sums) -> Self::Lanes;
     /// The sum of all lanes.
     fn sum(self, lanes: Self::Lanes) -> f32;
 

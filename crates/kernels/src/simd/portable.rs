@@ -11,6 +11,7 @@ const LANES: usize = 8;
 
 impl Simd for Portable {
     type Lanes = [f32; LANES];
+    type Sums = [f32; LANES];
     type Block = [f32; BLOCK];
 
     #[inline(always)]
@@ -31,6 +32,21 @@ impl Simd for Portable {
             }
         }
         sum
+    }
+
+    #[inline(always)]
+    fn start(self) -> Self::Sums {
+        self.zero()
+    }
+
+    #[inline(always)]
+    fn dot_wide(self, a: Self::Block, x: &[f32; BLOCK], sums: Self::Sums) -> Self::Sums {
+        self.dot(a, x, sums)
+    }
+
+    #[inline(always)]
+    fn narrow(self, sums: Self::Sums) -> Self::Lanes {
+        sums
     }
 
     #[inline(always)]

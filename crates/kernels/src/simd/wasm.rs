@@ -10,6 +10,8 @@ use super::{BLOCK, Simd};
 pub(crate) struct Simd128;
 
 const REGISTERS: usize = BLOCK / 4;
+/// Independent sums.
+const CHAINS: usize = 4;
 
 /// Four finite halves, sign-extended to 32 bits, to `f32`; see [`super::f16_to_f32`].
 #[inline(always)]
@@ -48,6 +50,7 @@ fn load<T: Copy, const N: usize>(x: &[T; N], i: usize) -> v128 {
 
 impl Simd for Simd128 {
     type Lanes = v128;
+    type Sums = [v128; CHAINS];
     type Block = [v128; REGISTERS];
 
     #[inline(always)]
@@ -69,6 +72,24 @@ impl Simd for Simd128 {
     }
 
     #[inline(always)]
+    fn start(self) -> Self::Sums {
+        [self.zero(); CHAINS]
+    }
+
+    #[inline(always)]
+    fn dot_wide(self, a: Self::Block, x: &[f32; BLOCK], mut sums: Self::Sums) -> Self::Sums {
+        for (i, a) in a.into_iter().enumerate() {
+            sums[i % CHAINS] = f32x4_add(f32x4_mul(a, load(x, i)), sums[i % CHAINS]);
+        }
+        sums
+    }
+
+    #[inline(always)]
+    fn narrow(self, [a, b, c, d]: Self::Sums) -> Self::Lanes {
+        f32x4_add(f32x4_add(a, b), f32x4_add(c, d))
+    }
+
+    #[inline(always)]
     fn sum(self, lanes: Self::Lanes) -> f32 {
         (f32x4_extract_lane::<0>(lanes) + f32x4_extract_lane::<1>(lanes))
             + (f32x4_extract_lane::<2>(lanes) + f32x4_extract_lane::<3>(lanes))
@@ -76,25 +97,33 @@ impl Simd for Simd128 {
 
     #[inline(always)]
     fn load_f32(self, x: &[f32; BLOCK]) -> Self::Block {
-        core::array::from_fn(|i| load(x, i))
+        let mut out = [self.zero(); REGISTERS];
+        for (i, out) in out.iter_mut().enumerate() {
+            *out = load(x, i);
+        }
+        out
     }
 
     #[inline(always)]
     fn load_f16(self, x: &[u16; BLOCK]) -> Self::Block {
-        core::array::from_fn(|i| {
-            let eight = load(x, i / 2);
-            widen_f16(if i % 2 == 0 { i32x4_extend_low_i16x8(eight) } else { i32x4_extend_high_i16x8(eight) })
-        })
+        let mut out = [self.zero(); REGISTERS];
+        for (i, pair) in out.as_chunks_mut::<2>().0.iter_mut().enumerate() {
+            let eight = load(x, i);
+            pair[0] = widen_f16(i32x4_extend_low_i16x8(eight));
+            pair[1] = widen_f16(i32x4_extend_high_i16x8(eight));
+        }
+        out
     }
 
     #[inline(always)]
     fn load_bf16(self, x: &[u16; BLOCK]) -> Self::Block {
-        core::array::from_fn(|i| {
-            let eight = load(x, i / 2);
-            let four =
-                if i % 2 == 0 { u32x4_extend_low_u16x8(eight) } else { u32x4_extend_high_u16x8(eight) };
-            u32x4_shl(four, 16)
-        })
+        let mut out = [self.zero(); REGISTERS];
+        for (i, pair) in out.as_chunks_mut::<2>().0.iter_mut().enumerate() {
+            let eight = load(x, i);
+            pair[0] = u32x4_shl(u32x4_extend_low_u16x8(eight), 16);
+            pair[1] = u32x4_shl(u32x4_extend_high_u16x8(eight), 16);
+        }
+        out
     }
 
     #[inline(always)]
