@@ -13,6 +13,15 @@ import { expect, test as base } from './support/test.ts';
 const GQA = variant('llama-gqa');
 const GPT2 = variant('gpt2/model-q8_0.gguf');
 
+const SAID: Readonly<Record<Fault, string>> = {
+  'no-ranges': 'gives no ranges',
+  'breaks-off': 'breaks off',
+  'ends-early': 'ends the file early',
+  changes: 'has another file meanwhile',
+  'no-cors': 'does not allow it',
+  stalls: 'has gone silent',
+};
+
 /** The blank page with an engine and `llama-gqa` open in it, and a hub. */
 const test = base.extend<{ readonly blank: Page; readonly hub: Hub }>({
   blank: async ({ context, watch }, use) => {
@@ -235,7 +244,7 @@ test.describe('generating', () => {
   const sampler = { temperature: 0.8, topK: 40, topP: 0.9, minP: 0.01, repetitionPenalty: 1.1, seed: 7 };
 
   test('streams step by step, with every stage of the distribution', async ({ blank }) => {
-    const { steps, arrivals, finish } = await generate(blank, 12, sampler);
+    const { steps, arrivals, finish } = await generate(blank, 12, sampler, GQA.case.vocab);
     expect(steps.map(({ index }) => index)).toEqual(Array.from({ length: 12 }, (_, i) => i));
     expect(finish).toMatchObject({ reason: 'length', tokens: steps.map(({ id }) => id) });
     expect(arrivals, 'steps came before the end').toBeGreaterThan(1);
@@ -276,9 +285,12 @@ test.describe('generating', () => {
 
   test('gives text that joins to what the tokens say', async ({ blank }) => {
     const { steps } = await generate(blank, 20, { greedy: true });
-    const whole = Buffer.from(steps.flatMap(({ token }) => token.bytes)).toString('utf8');
-    const text = steps.map((step) => step.text).join('');
-    expect(whole.startsWith(text.replace(/\uFFFD+$/u, ''))).toBe(true);
+    const bytes = Buffer.from(steps.flatMap(({ token }) => token.bytes));
+    // Bytes that are no UTF-8 are written as <0x9C>; an unfinished character at the end is held back.
+    const parts = steps.map(({ text }) => text).join('').split(/<0x([0-9A-F]{2})>/);
+    const text = parts.map((part, i) => (i % 2 === 0 ? Buffer.from(part) : Buffer.from(part, 'hex')));
+    expect(bytes.length - Buffer.concat(text).length).toBeLessThan(4);
+    expect(bytes.subarray(0, Buffer.concat(text).length)).toEqual(Buffer.concat(text));
   });
 
   test('refuses settings that make no sense', async ({ blank }) => {
@@ -385,7 +397,7 @@ test('stopping the engine rejects what is pending', async ({ blank }) => {
     return (await pending).error;
   });
   expect(error).toMatchObject({ code: 'stopped' });
-  expect(blank.workers()).toHaveLength(0);
+  await expect.poll(() => blank.workers().length).toBe(0);
 });
 
 test('without a GPU, `gpu` is refused and `auto` says why it took the CPU', async ({ blank }) => {
@@ -485,15 +497,6 @@ declare global {
   }
 }
 
-const SAID: Readonly<Record<Fault, string>> = {
-  'no-ranges': 'gives no ranges',
-  'breaks-off': 'breaks off',
-  'ends-early': 'ends the file early',
-  changes: 'has another file meanwhile',
-  'no-cors': 'does not allow it',
-  stalls: 'has gone silent',
-};
-
 /** Puts a model's files behind the hub, and returns the address of their folder. */
 function publish(hub: Hub, folder: string, { folder: from, files }: Variant): string {
   const base = folder.replace(/\/$/, '');
@@ -525,7 +528,7 @@ async function expectGreedy(page: Page, { case: { prompt }, greedy }: Variant): 
 }
 
 /** Generates from the prompt of `llama-gqa`; `arrivals` counts the turns of the event loop in which steps came. */
-async function generate(page: Page, maxNewTokens: number, sampler: object) {
+async function generate(page: Page, maxNewTokens: number, sampler: object, topN = 1) {
   return page.evaluate(
     async (given) => {
       const run = window.model.generate(given);
@@ -544,7 +547,7 @@ async function generate(page: Page, maxNewTokens: number, sampler: object) {
         steps.push({ index, id, token, text, raw: top.raw, final: top.final, stages });
       }
     },
-    { tokens: [...GQA.case.prompt.ids_with_special], maxNewTokens, sampler, topN: GQA.case.vocab },
+    { tokens: [...GQA.case.prompt.ids_with_special], maxNewTokens, sampler, topN },
   );
 }
 

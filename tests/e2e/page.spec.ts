@@ -38,9 +38,10 @@ test.describe('opening a model', () => {
 
   test('by dropping a .gguf file', async ({ page }) => {
     const app = await App.open(page);
-    await app.openByDrop(join(GPT2.folder, 'model-q8_0.gguf'));
+    await app.drop(join(GPT2.folder, 'model-q8_0.gguf'));
     await expect(page.locator('header')).toContainText('GGUF v3');
     await expect(page.locator('header')).toContainText('Q8_0');
+    await app.write(GPT2.case.prompt.text);
   });
 
   test('by dropping a folder', async ({ page }) => {
@@ -66,8 +67,8 @@ test.describe('opening a model', () => {
       await expect(app.errors).toHaveCount(0);
       hub.fault = null;
       await page.getByRole('button', { name: 'Open', exact: true }).click();
-      await app.pictured();
       await expect(page.locator('header')).toContainText('GGUF v3');
+      await app.write(GPT2.case.prompt.text);
     } finally {
       hub.stop();
     }
@@ -83,7 +84,7 @@ test.describe('opening a model', () => {
     await (await chooser).setFiles(join(GPT2.folder, 'model-q8_0.gguf'));
     await expect(dialog).toBeHidden();
     await expect(page.locator('header')).toContainText('GGUF v3');
-    await app.pictured();
+    await app.write(GPT2.case.prompt.text);
   });
 
   test('under any path of a plain host', async ({ page }) => {
@@ -135,10 +136,12 @@ test.describe('the prompt', () => {
 
 test.describe('attention', () => {
   test('every cell says its exact weight', async ({ page, context, backend }) => {
-    const app = await opened(page);
-    const engine = await EngineInPage.start(await openBlank(context), backend);
+    const blank = await openBlank(context);
+    const engine = await EngineInPage.start(blank, backend);
     await engine.variant(GQA);
     const { tensors } = await engine.trace({ tokens: [...IDS], capture: ['pattern'] });
+    await blank.close();
+    const app = await opened(page);
     for (const { layer, head } of [
       { layer: 0, head: 0 },
       { layer: 1, head: 3 },
@@ -184,7 +187,9 @@ test.describe('attention', () => {
     await page.mouse.move(5, 5);
     await expect(title).toHaveText(/Layer 1, head 3.*locked/s);
     await page.keyboard.press('Escape');
-    await expect(title).toHaveText(/Layer 0, head 0/);
+    await expect(title).not.toHaveText(/locked/);
+    await page.mouse.move(box.x + box.width - 8, box.y + 40);
+    await expect(title).toHaveText(/Layer 0, head 3/);
   });
 
   test('can be read as a table', async ({ page }) => {
@@ -278,8 +283,8 @@ test('the page stays responsive while a long prompt is read', async ({ page }) =
   const app = await App.open(page);
   await app.openByDrop(...largeModel());
   await page.getByRole('checkbox', { name: 'run as I type' }).uncheck();
-  await app.prompt.fill(Array.from({ length: 700 }, (_, i) => (i * 7) % LARGE.vocab).join(', '));
-  await expect(app.tokens).toHaveCount(700, { timeout: 20_000 });
+  await app.prompt.fill(Array.from({ length: 1200 }, (_, i) => (i * 7) % LARGE.vocab).join(', '));
+  await expect(app.tokens).toHaveCount(1200, { timeout: 20_000 });
   await page.evaluate(watchFrames);
   await page.getByRole('button', { name: 'Run', exact: true }).click();
   await expect(page.getByText('running…')).toBeVisible();
@@ -309,8 +314,7 @@ test('a dead engine is told of and comes back with the model', async ({ page }) 
       throw new WebAssembly.RuntimeError('unreachable');
     });
   });
-  await expect(app.errors).toHaveCount(1);
-  await expect(page.getByText('The engine was started again.')).toBeVisible();
+  await expect(page.getByText(/started again, and .* is open again/)).toBeVisible();
   await app.generateGreedily(4);
   expect(await app.generate()).toHaveLength(4);
 });

@@ -25,7 +25,8 @@ export function readGolden(path: string): ReadonlyMap<string, HostTensor> {
 
 /** Little-endian f32 values, wherever they lie. */
 export function floats(bytes: Uint8Array): Float32Array {
-  return new Float32Array(bytes.slice().buffer);
+  // A copy, because f32 must lie aligned; `slice` of a Buffer would be none.
+  return new Float32Array(Uint8Array.from(bytes).buffer);
 }
 
 /** The largest distance between two tensors; infinite where shapes differ or a value is no number. */
