@@ -107,8 +107,9 @@ fn summarise(
 
 /// The name of the folder or file the model came in.
 fn default_name(checkpoint: &Checkpoint) -> String {
-    let files = checkpoint.files();
-    let weights = files.iter().max_by_key(|file| file.bytes).map_or("", |file| file.name.as_str());
+    let files = checkpoint.file_set();
+    let weights =
+        files.iter().map(|(_, file)| file).max_by_key(|file| file.len()).map_or("", |file| file.name());
     let mut parts = weights.rsplit(['/', '\\']);
     let file = parts.next().unwrap_or_default();
     match (checkpoint.format, parts.next()) {

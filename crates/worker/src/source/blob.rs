@@ -1,7 +1,7 @@
 //! A file the reader picked or dropped.
 
 use glassbox_formats::{ByteSource, ReadFuture, SourceError};
-use js_sys::Uint8Array;
+use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::File;
 
@@ -16,7 +16,9 @@ pub struct BlobSource {
 impl BlobSource {
     /// A source over a file.
     pub fn new(file: File) -> Self {
-        let name = file.name();
+        // In a picked folder, the path inside it: the folder's name is what the model is called.
+        let path = Reflect::get(&file, &"webkitRelativePath".into()).ok().and_then(|path| path.as_string());
+        let name = path.filter(|path| !path.is_empty()).unwrap_or_else(|| file.name());
         Self { file, name }
     }
 }

@@ -87,7 +87,8 @@ fn optional(
 ) -> Result<Option<Rc<dyn ByteSource>>, WorkerError> {
     match file {
         Ok(file) => Ok(Some(file)),
-        Err(WorkerError::Status { status: 403 | 404 | 410, .. }) => Ok(None),
+        // 416: it is there, and empty.
+        Err(WorkerError::Status { status: 403 | 404 | 410 | 416, .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -105,7 +106,7 @@ async fn file(url: &str, work: &Work<'_>) -> Result<Rc<dyn ByteSource>, WorkerEr
             let validator = header("etag").filter(|tag| !tag.starts_with("W/"));
             Ok(Rc::new(UrlSource {
                 url: url.to_owned(),
-                name: file_name(url).to_owned(),
+                name: named(url),
                 len,
                 validator,
                 block: RefCell::default(),
@@ -124,7 +125,7 @@ async fn whole(url: &str, response: Response) -> Result<Rc<dyn ByteSource>, Work
         return Err(WorkerError::NoRanges { url: url.to_owned(), bytes });
     }
     let body = body(url, &response).await?;
-    Ok(Rc::new(MemorySource::new(file_name(url), body)))
+    Ok(Rc::new(MemorySource::new(named(url), body)))
 }
 
 async fn fetch(url: &str, range: Option<(u64, u64)>) -> Result<Response, WorkerError> {
@@ -230,6 +231,19 @@ impl ByteSource for UrlSource {
 
 fn split_query(url: &str) -> (&str, &str) {
     url.find(['?', '#']).map_or((url, ""), |at| url.split_at(at))
+}
+
+/// A file's name with its folder's: on a hub (`…/NAME/resolve/REVISION/FILE`) the repository's.
+fn named(url: &str) -> String {
+    let path = split_query(url).0;
+    let folder = match path.split_once("/resolve/") {
+        Some((repository, _)) => repository,
+        None => path.rsplit_once('/').map_or("", |(folder, _)| folder),
+    };
+    match folder.rsplit('/').next() {
+        Some(folder) if !folder.is_empty() => format!("{folder}/{}", file_name(url)),
+        _ => file_name(url).to_owned(),
+    }
 }
 
 fn file_name(url: &str) -> &str {
