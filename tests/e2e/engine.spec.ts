@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EditSpec } from 'glassbox';
 import { VARIANTS, variant } from './support/cases.ts';
+import type { EngineInPage } from './support/engine.ts';
 import { HAVE_STORIES, STORIES } from './support/paths.ts';
 import { best, distance, readGolden, rows, softmax, sum, type HostTensor } from './support/tensors.ts';
 import { expect, test } from './support/test.ts';
@@ -100,22 +101,23 @@ for (const one of VARIANTS) {
 
     // Only the hub's form has goldens of ablated heads.
     for (const { layer, head, logits } of gguf ? [] : (described.ablate ?? [])) {
-      test(`ablates head ${head} of layer ${layer}`, async ({ engine }) => {
+      const site = `blocks.${layer}.attn.hook_z`;
+      const expectAblated = async (engine: EngineInPage, edit: EditSpec): Promise<void> => {
         await engine.variant(one);
-        const edits: EditSpec[] = [{ site: `blocks.${layer}.attn.hook_z`, head, action: { type: 'scale', factor: 0 } }];
-        const ablated = await engine.trace({ tokens, capture: ['logits'], edits });
-        const found = wanted(ablated.tensors, 'logits');
+        const { tensors } = await engine.trace({ tokens, capture: ['logits'], edits: [edit] });
+        const found = wanted(tensors, 'logits');
         expect(distance(found, wanted(golden, logits))).toBeLessThanOrEqual(described.tolerance.logits);
         expect(distance(found, wanted(golden, 'logits')), 'the head matters').toBeGreaterThan(10 * described.tolerance.logits);
-        // The same by replacing the head's values with zeros.
+      };
+
+      test(`switches head ${head} of layer ${layer} off by scaling`, async ({ engine }) => {
+        await expectAblated(engine, { site, head, action: { type: 'scale', factor: 0 } });
+      });
+
+      test(`switches head ${head} of layer ${layer} off by replacing`, async ({ engine }) => {
         const shape = [tokens.length, 1, described.head_dim];
         const data = Array<number>(tokens.length * described.head_dim).fill(0);
-        const positions = [0, tokens.length] as const;
-        const replacing: EditSpec[] = [
-          { site: `blocks.${layer}.attn.hook_z`, head, positions, action: { type: 'replace', shape, data } },
-        ];
-        const replaced = await engine.trace({ tokens, capture: ['logits'], edits: replacing });
-        expect(distance(wanted(replaced.tensors, 'logits'), wanted(golden, logits))).toBeLessThanOrEqual(described.tolerance.logits);
+        await expectAblated(engine, { site, head, positions: [0, tokens.length], action: { type: 'replace', shape, data } });
       });
     }
   });

@@ -75,7 +75,9 @@ async function readCell(page: Page, app: App, touch: boolean): Promise<void> {
 /** Takes a picture, and looks for what a picture does not show. */
 async function look(page: Page, name: string): Promise<void> {
   mkdirSync(SCREENS, { recursive: true });
-  await page.screenshot({ path: join(SCREENS, `${name}.png`), fullPage: true });
+  const path = join(SCREENS, `${name}.png`);
+  // The status line stays at the foot of wide windows, where a picture of the whole page would show it in the middle.
+  await page.screenshot({ path, fullPage: name.startsWith('phone') });
   const { scrollWidth, clientWidth } = await page.evaluate(() => {
     const { scrollWidth, clientWidth } = document.documentElement;
     return { scrollWidth, clientWidth };

@@ -36,8 +36,12 @@ export default defineConfig<PlaywrightTestOptions, WorkerOptions>({
   workers: 2,
   use: { baseURL: SITE, viewport: { width: 1440, height: 900 } },
   projects: [
-    project('cpu', [], { timeout: 60_000, testIgnore: /webgpu\.spec/ }),
+    project('cpu', [], { timeout: 60_000, expect: { timeout: 10_000 }, testIgnore: /webgpu\.spec/ }),
     // A software adapter compiles shaders for seconds.
-    project('webgpu', SOFTWARE_GPU, { timeout: 180_000, testMatch: [/engine\.spec/, /webgpu\.spec/] }),
+    project('webgpu', SOFTWARE_GPU, {
+      timeout: 180_000,
+      expect: { timeout: 60_000 },
+      testMatch: [/engine\.spec/, /webgpu\.spec/],
+    }),
   ],
 });
