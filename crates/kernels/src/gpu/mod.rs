@@ -81,12 +81,13 @@ fn piece_limit(client: &Client) -> u64 {
     client.properties().memory.max_page_size.min(PIECE_LIMIT)
 }
 
-/// Whether the adapter names itself like one of the programs that stand in for a GPU.
+/// Whether the adapter is one of the programs that stand in for a GPU: they have telling names
+/// natively, and in a browser, which names none, the only subgroups of four lanes (SwiftShader).
 fn is_software(client: &Client) -> bool {
-    let name = client.properties().identity.name.to_lowercase();
-    ["llvmpipe", "lavapipe", "swiftshader", "software", "basic render"]
-        .iter()
-        .any(|known| name.contains(known))
+    let properties = client.properties();
+    let name = properties.identity.name.to_lowercase();
+    let known = ["llvmpipe", "lavapipe", "swiftshader", "software", "basic render"];
+    known.iter().any(|known| name.contains(known)) || properties.hardware.plane_size_max <= 4
 }
 
 impl GpuMatrix {
