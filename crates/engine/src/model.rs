@@ -52,19 +52,6 @@ pub async fn inspect(files: FileSet) -> Result<(Checkpoint, Summary, Option<Toke
     let (spec, names) = glassbox_model::identify(&checkpoint)?;
     let parameters = glassbox_model::check(&checkpoint, &spec, &names)?;
     let tokenizer = read_tokenizer(&checkpoint)?;
-    if let Some(tokenizer) = &tokenizer {
-        if tokenizer.vocab_size() > spec.vocab {
-            return Err(ModelError::Config {
-                key: "vocab_size".into(),
-                problem: format!(
-                    "the tokenizer knows {} tokens, the model {}",
-                    tokenizer.vocab_size(),
-                    spec.vocab
-                ),
-            }
-            .into());
-        }
-    }
     let summary = summarise(&checkpoint, spec, parameters, tokenizer.as_ref());
     Ok((checkpoint, summary, tokenizer))
 }

@@ -119,10 +119,8 @@ impl Edit {
                 return Err(problem(format!("head {head} of {heads}")));
             }
         }
-        if let Some(range) = &self.positions {
-            if range.start >= range.end {
-                return Err(problem(format!("positions {} to {} are empty", range.start, range.end)));
-            }
+        if let Some(range) = self.positions.as_ref().filter(|range| range.is_empty()) {
+            return Err(problem(format!("positions {} to {} are empty", range.start, range.end)));
         }
         if let Action::Replace(data) = &self.action {
             let expected = self.replacement_shape(spec).map_err(problem)?;
