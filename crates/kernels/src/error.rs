@@ -10,13 +10,13 @@ use glassbox_formats::DType;
 #[non_exhaustive]
 pub enum KernelError {
     /// No kernel multiplies weights of this type.
-    #[error("there is no kernel for weights of type {dtype:?}")]
+    #[error("there is no kernel for weights of type {dtype}")]
     UnsupportedType {
         /// The type asked for.
         dtype: DType,
     },
     /// A dimension is zero, or rows do not consist of whole quantisation blocks.
-    #[error("a {dtype:?} matrix of {out_features} x {in_features} is not possible: {reason}")]
+    #[error("a {dtype} matrix of {out_features} x {in_features} is not possible: {reason}")]
     Shape {
         /// Element type of the matrix.
         dtype: DType,
@@ -29,7 +29,7 @@ pub enum KernelError {
     },
     /// The matrix cannot be addressed, or exceeds what the device can hold in one buffer.
     #[error(
-        "a {dtype:?} matrix of {out_features} x {in_features} needs {needed} bytes in one piece; the limit here is {limit}"
+        "a {dtype} matrix of {out_features} x {in_features} needs {needed} bytes; at most {limit} are possible here"
     )]
     TooLarge {
         /// Element type of the matrix.
@@ -38,9 +38,9 @@ pub enum KernelError {
         out_features: usize,
         /// Columns of the matrix.
         in_features: usize,
-        /// Bytes needed in one piece (saturated where the size overflows).
+        /// Bytes needed: of all, or of what must lie in one buffer (saturated where the size overflows).
         needed: u64,
-        /// The most bytes one piece may have.
+        /// The most bytes that can be had.
         limit: u64,
     },
     /// The allocator refused.

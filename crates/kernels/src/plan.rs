@@ -21,12 +21,15 @@ impl Plan {
         if out_features == 0 || in_features == 0 {
             return Err(shape("a dimension is zero"));
         }
+        // Rows are named by token ids, and passed to the GPU, as 32-bit numbers.
+        if out_features.max(in_features) > i32::MAX as usize {
+            return Err(shape("a dimension exceeds 2147483647"));
+        }
         if !in_features.is_multiple_of(dtype.block_elements()) {
             return Err(shape("rows are not whole blocks"));
         }
-        // The file's form and its widening to f32 must both be addressable.
         let blocks = in_features / dtype.block_elements();
-        let row = blocks.checked_mul(dtype.block_bytes().max(4 * dtype.block_elements()));
+        let row = blocks.checked_mul(dtype.block_bytes());
         let all = row.and_then(|row| row.checked_mul(out_features));
         let limit = isize::MAX as usize;
         match all {

@@ -74,3 +74,13 @@ fn chunks_start_and_end_on_tiles() {
     let error = builder.finish().unwrap_err();
     assert_eq!(error.to_string(), "64 of 130 rows were never written, row 64 first");
 }
+
+#[test]
+fn matrices_beyond_the_devices_memory_are_refused_with_numbers() {
+    for (rows, columns) in [(1 << 30, 1 << 20), (64, 1 << 30)] {
+        let error =
+            MatrixBuilder::new(&gpu(), DType::F32, rows, columns).err().expect("more than any memory");
+        assert_eq!(error.code(), "kernel.too_large");
+        assert!(error.to_string().contains(&format!("{rows} x {columns} needs")), "{error}");
+    }
+}

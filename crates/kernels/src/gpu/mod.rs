@@ -109,16 +109,22 @@ impl GpuMatrix {
         limit: u64,
     ) -> Result<Self, KernelError> {
         let sizes = Sizes::new(plan, packing);
+        let too_large = |needed, limit| KernelError::TooLarge {
+            dtype: plan.dtype,
+            out_features: plan.out_features,
+            in_features: plan.in_features,
+            needed,
+            limit,
+        };
         let tiles_per_piece = limit / sizes.tile_words;
-        // Columns and rows are passed to the kernels as 32-bit numbers.
-        if tiles_per_piece == 0 || plan.out_features.max(plan.in_features) > i32::MAX as usize {
-            return Err(KernelError::TooLarge {
-                dtype: plan.dtype,
-                out_features: plan.out_features,
-                in_features: plan.in_features,
-                needed: sizes.tile_words,
-                limit,
-            });
+        if tiles_per_piece == 0 {
+            return Err(too_large(sizes.tile_words, limit));
+        }
+        let tiles = plan.out_features.div_ceil(TILE) as u64;
+        let needed = tiles.saturating_mul(sizes.tile_words + sizes.tile_scales);
+        // Known natively only; a browser tells no capacity.
+        if let Some(capacity) = probe.client.properties().memory.max_memory().filter(|most| needed > *most) {
+            return Err(too_large(needed, capacity));
         }
         let rows_per_piece = usize::try_from(tiles_per_piece).unwrap_or(usize::MAX).saturating_mul(TILE);
         let CubeTensor { client, device, .. } = probe;
