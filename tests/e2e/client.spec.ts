@@ -450,13 +450,17 @@ test.describe('a worker that dies', () => {
       window.model = await window.gb.open(window.unpack(files));
     }, packed);
     await listen(blank);
-    const worker = blank.workers().at(-1);
-    void worker?.evaluate(() => {
-      for (;;);
-    }).catch(() => undefined);
+    await expect.poll(() => blank.workers().length).toBe(1);
+    await blank.workers()[0]?.evaluate(() => {
+      const hang = (): void => {
+        for (;;);
+      };
+      self.addEventListener('message', hang, { capture: true });
+    });
     const error = await blank.evaluate(async () => {
       const controller = new AbortController();
-      const work = window.attempt(() => window.model.tokenize('text', { signal: controller.signal }));
+      // A trace waits at least once for the event loop, which does not turn any more.
+      const work = window.attempt(() => window.model.trace({ tokens: [1, 2], signal: controller.signal }).then(() => undefined));
       setTimeout(() => {
         controller.abort();
       }, 200);
@@ -573,7 +577,7 @@ function heard(page: Page): Promise<string[]> {
   return page.evaluate(() => window.heard);
 }
 
-/** Makes the worker throw what a trap in wasm throws, before it has answered what it is sent next. */
+/** Makes the worker throw what a trap in wasm throws, before it has finished a trace that it is sent next. */
 async function trapAtNextMessage(page: Page): Promise<void> {
   await page.workers()[0]?.evaluate(() => {
     const throwIt = (): void => {
