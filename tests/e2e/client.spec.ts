@@ -1,9 +1,9 @@
 /** `glassbox.js` as others use it: addresses, stopping, streaming, and surviving the death of the worker. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { openBlank, type Failed } from './support/blank.ts';
-import { variant, type Variant } from './support/cases.ts';
+import { cleanFolder, variant, type Variant } from './support/cases.ts';
 import { packFiles } from './support/engine.ts';
 import { Hub, type Fault } from './support/hub.ts';
 import { LARGE, largeModel } from './support/large.ts';
@@ -166,7 +166,7 @@ test.describe('stopping', () => {
       const controller = new AbortController();
       const { error } = await window.attempt(() =>
         window.gb
-          .open(window.large(), {
+          .open(window.picked(), {
             signal: controller.signal,
             onProgress: ({ stage, done, total }) => {
               if (stage === 'weights' && done === total) controller.abort();
@@ -183,7 +183,7 @@ test.describe('stopping', () => {
   test('ends a trace in the middle of a long prompt', async ({ blank }) => {
     await giveLarge(blank);
     const { error, progress, waited } = await blank.evaluate(async (vocab) => {
-      const model = await window.gb.open(window.large());
+      const model = await window.gb.open(window.picked());
       const controller = new AbortController();
       const progress: number[] = [];
       const { error } = await window.attempt(() =>
@@ -390,6 +390,36 @@ test('a model that was replaced or closed says so', async ({ blank }) => {
   expect(closed).toMatchObject({ is: true, error: { code: 'model_closed' } });
 });
 
+test('opening one model after the other does not pile up memory', async ({ blank }) => {
+  await giveLarge(blank);
+  const bytes = await blank.evaluate(async () => {
+    const seen: number[] = [];
+    const stop = window.gb.on('memory', ({ wasmBytes }) => seen.push(wasmBytes));
+    for (let times = 0; times < 8; times++) await window.gb.open(window.picked());
+    stop();
+    return seen;
+  });
+  const weights = statSync(largeModel().at(-1) ?? '').size;
+  const growth = (bytes.at(-1) ?? Infinity) - (bytes[0] ?? 0);
+  // The second is opened while the first is still there; after that, what is freed is used again.
+  expect(growth).toBeLessThan(2 * weights);
+});
+
+test('a file that is gone by the time it is read is told of', async ({ blank, expectedErrors }) => {
+  expectedErrors.push(/ERR_FILE_NOT_FOUND|ERR_UPLOAD_FILE_CHANGED/);
+  const gpt2 = variant('gpt2');
+  const folder = cleanFolder(gpt2, 'gone');
+  await giveFiles(blank, gpt2.files.map((file) => join(folder, file)));
+  rmSync(join(folder, 'model.safetensors'));
+  const error = await blank.evaluate(
+    async () => (await window.attempt(() => window.gb.open(window.picked()).then(() => undefined))).error,
+  );
+  expect(error?.name).toBe('GlassboxError');
+  expect(error?.message).toContain('model.safetensors');
+  expect(error?.hint).not.toBe('');
+  await expectGreedy(blank, GQA);
+});
+
 test('stopping the engine rejects what is pending', async ({ blank }) => {
   const error = await blank.evaluate(async () => {
     const pending = window.attempt(() => window.model.trace({ tokens: [1, 2, 3] }).then(() => undefined));
@@ -496,8 +526,8 @@ test.describe('a worker that dies', () => {
 declare global {
   interface Window {
     heard: string[];
-    /** The files of the large model. */
-    large(): File[];
+    /** The files given by `giveFiles`. */
+    picked(): File[];
   }
 }
 
@@ -557,13 +587,17 @@ async function generate(page: Page, maxNewTokens: number, sampler: object, topN 
 
 /** Hands the large model's files to the page as a file picker does. */
 async function giveLarge(page: Page): Promise<void> {
+  await giveFiles(page, largeModel());
+}
+
+async function giveFiles(page: Page, paths: readonly string[]): Promise<void> {
   await page.evaluate(() => {
     const input = document.createElement('input');
     Object.assign(input, { type: 'file', multiple: true });
     document.body.append(input);
-    window.large = () => [...(input.files ?? [])];
+    window.picked = () => [...(input.files ?? [])];
   });
-  await page.locator('input[type=file]').setInputFiles([...largeModel()]);
+  await page.locator('input[type=file]').setInputFiles([...paths]);
 }
 
 async function listen(page: Page): Promise<void> {

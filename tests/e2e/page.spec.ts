@@ -1,5 +1,5 @@
 /** The page, as a person uses it. */
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { App } from './support/app.ts';
@@ -9,7 +9,7 @@ import { EngineInPage } from './support/engine.ts';
 import { Hub } from './support/hub.ts';
 import { LARGE, largeModel } from './support/large.ts';
 import { serveSite, stop } from './support/serve.ts';
-import { HAVE_STORIES, STORIES } from './support/paths.ts';
+import { HAVE_STORIES, SCRATCH, STORIES } from './support/paths.ts';
 import { best, readGolden, rows, softmax, type HostTensor } from './support/tensors.ts';
 import { expect, test } from './support/test.ts';
 
@@ -276,6 +276,60 @@ test.describe('generating', () => {
     await page.waitForTimeout(500);
     expect(await app.generated.count()).toBe(count);
     await expect(app.status).toContainText(/decode .* a token/);
+  });
+});
+
+test.describe('what goes wrong', () => {
+  test('a device that is not there is named, with a way out', async ({ page }) => {
+    const app = await App.open(page, 'device=gpu');
+    await expect(app.errors).toHaveCount(1);
+    await expect(app.errors).toContainText(/WebGPU/);
+    await expect(app.errors.locator('.hint')).toHaveText(/\w/);
+  });
+
+  test('weights that are no numbers are told of, not drawn', async ({ page }) => {
+    const folder = cleanFolder(GQA, 'not-finite');
+    const weights = readFileSync(join(folder, 'model.safetensors'));
+    weights.fill(0xff, weights.length - 4);
+    writeFileSync(join(folder, 'model.safetensors'), weights);
+    const app = await App.open(page);
+    await app.drop(folder);
+    await expect(app.errors).toContainText(/not finite/);
+    await expect(app.errors.locator('.hint')).toHaveText(/NaN/);
+    await app.drop(cleanFolder(GQA));
+    await app.write(TEXT);
+    expect(await app.ids()).toEqual(IDS);
+  });
+
+  test('a name full of markup is shown as it is written', async ({ page }) => {
+    const folder = join(SCRATCH, 'markup');
+    mkdirSync(folder, { recursive: true });
+    const bytes = readFileSync(join(GQA.folder, 'model-f32.gguf'));
+    const key = 'general.name';
+    const at = bytes.indexOf(key) + key.length + 4;
+    const length = Number(bytes.readBigUInt64LE(at));
+    const name = '<b>\u202e</b>'.padEnd(length - 2, '.');
+    expect(bytes.write(name, at + 8)).toBe(length);
+    writeFileSync(join(folder, 'model.gguf'), bytes);
+    const app = await App.open(page);
+    await app.openByDrop(join(folder, 'model.gguf'));
+    await expect(app.model).toContainText('<b>');
+    // What turns the order of the text around is shown by its number.
+    await expect(app.status).toContainText('⟨202E⟩');
+    await expect(page.locator('header b')).toHaveCount(0);
+  });
+
+  test('a second model that is dropped while the first is opened is the one that stays', async ({ page }) => {
+    const app = await App.open(page);
+    await app.drop(...largeModel());
+    await app.openByDrop(cleanFolder(GQA));
+    await app.write(TEXT);
+    expect(await app.ids()).toEqual(IDS);
+    await expect(app.errors).toHaveCount(0);
+    await app.generateGreedily(3);
+    await app.generate();
+    await page.getByRole('button', { name: 'Add to prompt' }).click();
+    await expect.poll(() => app.ids()).toEqual([...IDS, ...GQA.greedy.slice(0, 3)]);
   });
 });
 

@@ -78,7 +78,7 @@ export function variant(title: string): Variant {
 }
 
 /** A folder with nothing but a variant's files, as one has it from a hub; the fixture's own holds goldens as well. */
-export function cleanFolder({ case: { name }, folder, files }: Variant): string {
+export function cleanFolder({ case: described, folder, files }: Variant, name = described.name): string {
   const clean = join(SCRATCH, name);
   mkdirSync(clean, { recursive: true });
   for (const file of files) copyFileSync(join(folder, file), join(clean, file));
