@@ -57,10 +57,7 @@ impl Matrix {
     /// included: then products record their gradient. Other float types are widened to `f32`.
     pub fn from_tensor(weight: Tensor<2>) -> Self {
         let [out_features, in_features] = weight.dims();
-        let weight = match weight.dtype() {
-            BurnDType::F32 => weight,
-            _ => weight.cast(BurnDType::F32),
-        };
+        let weight = widened(weight);
         Self { out_features, in_features, dtype: DType::F32, form: Form::Dense(Box::new(weight)) }
     }
 
@@ -113,6 +110,7 @@ impl Matrix {
     pub fn linear(&self, x: Tensor<2>) -> Tensor<2> {
         let [_, in_features] = x.dims();
         assert_eq!(in_features, self.in_features, "the activations do not fit the weights");
+        let x = widened(x);
         let fast = match &self.form {
             Form::Dense(weight) => {
                 on_cpu(weight).and_then(|weight| self.linear_cpu(View::F32(weight.as_slice()?), &x))
@@ -175,6 +173,14 @@ impl Matrix {
                 self.gather(&rows)
             }
         }
+    }
+}
+
+/// The tensor in `f32`.
+fn widened(tensor: Tensor<2>) -> Tensor<2> {
+    match tensor.dtype() {
+        BurnDType::F32 => tensor,
+        _ => tensor.cast(BurnDType::F32),
     }
 }
 

@@ -28,6 +28,16 @@ fn dense_tensors_are_matrices() {
 }
 
 #[test]
+fn tensors_of_other_float_types_are_widened() {
+    // Numbers that a half holds exactly.
+    let weights: Vec<f32> = (0..12).map(|i| i as f32 - 6.0).collect();
+    let half = |data: Vec<f32>, shape| tensor(data, shape, &Device::flex()).cast(burn::tensor::DType::F16);
+    let matrix = Matrix::from_tensor(half(weights, [3, 4]));
+    let out = values(matrix.linear(half(vec![0.5, 1.0, -2.0, 0.0], [1, 4])));
+    assert_eq!(out, [0.0, -2.0, -4.0]);
+}
+
+#[test]
 fn no_tokens_give_no_rows() {
     for dtype in DType::ALL {
         let matrix = File::random(dtype, 3, 32, 1).build(&Device::flex(), 1, &mut Random(1));

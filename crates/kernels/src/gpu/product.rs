@@ -26,17 +26,15 @@ impl Tiling {
     /// The tiling for a matrix of `tiles` tiles of rows and a number of tokens.
     ///
     /// Weights are read once for each group of tokens and activations once for each tile of rows,
-    /// so large tiles are best, as long as they leave a GPU enough threads to hide its latencies
-    /// (a few thousand a multiprocessor's worth). A software adapter has no use for those, and
-    /// few registers.
+    /// so large tiles are best, as long as they leave a GPU enough threads to hide its latencies.
+    /// A software adapter has no use for those, and few registers.
     pub(crate) fn new(tiles: usize, tokens: usize, software: bool) -> Self {
         const ENOUGH: usize = 1 << 14;
         let most = if software { 4 } else { 8 };
-        let mut tiling = Self {
-            height: tiles.min(4).next_power_of_two(),
-            group: tokens.min(most).next_power_of_two(),
-            parts: 1,
-        };
+        // Of `height` rows, with one load of activations; rows past the end are wasted.
+        let cost = |height: usize| tiles.div_ceil(height) * (height + 1);
+        let height = [4, 3, 2, 1].into_iter().min_by_key(|height| cost(*height)).unwrap_or(1);
+        let mut tiling = Self { height, group: tokens.min(most).next_power_of_two(), parts: 1 };
         if software {
             return tiling;
         }

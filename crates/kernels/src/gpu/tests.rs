@@ -44,7 +44,8 @@ fn tilings_keep_a_gpu_busy_and_within_its_limits() {
     // Decoding one token: rows are shared where there are few of them.
     assert_eq!(tiling(576, 1, false), Tiling { height: 1, group: 1, parts: 4 });
     assert_eq!(tiling(49152, 1, false), Tiling { height: 2, group: 1, parts: 1 });
-    assert_eq!(tiling(576, 1, true), Tiling { height: 4, group: 1, parts: 1 });
+    assert_eq!(tiling(576, 1, true), Tiling { height: 3, group: 1, parts: 1 });
+    assert_eq!(tiling(1536, 1, true), Tiling { height: 4, group: 1, parts: 1 });
     // Prefill.
     assert_eq!(tiling(4096, 512, false), Tiling { height: 4, group: 8, parts: 1 });
     assert_eq!(tiling(1, 3, true), Tiling { height: 1, group: 4, parts: 1 });
@@ -76,7 +77,9 @@ fn every_tiling_gives_the_same_product() {
         .collect();
     let data = burn::tensor::TensorData::new(x, [tokens, columns]);
     let x = primitive(&Tensor::<2>::from_data(data, &gpu)).unwrap();
-    for (height, group, parts) in [(1, 1, 1), (1, 1, 4), (1, 8, 4), (2, 4, 2), (4, 4, 1), (4, 8, 1)] {
+    for (height, group, parts) in
+        [(1, 1, 1), (1, 1, 4), (1, 8, 4), (2, 4, 2), (3, 4, 1), (4, 4, 1), (4, 8, 1)]
+    {
         let out = matrix.empty([tokens, rows]);
         matrix.launch_product(&matrix.pieces[0], &x, tokens, &out, Tiling { height, group, parts });
         let got = Tensor::<2>::from_primitive::<Cube>(out).into_data().try_to_vec::<f32>().unwrap();
