@@ -5,7 +5,7 @@ import type { EditSpec } from 'glassbox';
 import { VARIANTS, variant } from './support/cases.ts';
 import type { EngineInPage } from './support/engine.ts';
 import { HAVE_STORIES, STORIES } from './support/paths.ts';
-import { best, distance, readGolden, rows, softmax, sum, type HostTensor } from './support/tensors.ts';
+import { best, distance, readGolden, rows, softmax, sum, wanted, type HostTensor } from './support/tensors.ts';
 import { expect, test } from './support/test.ts';
 
 /** Hidden states are not bounded as probabilities are; the goldens' logits have the same tolerance. */
@@ -180,12 +180,6 @@ interface StoriesGolden {
   readonly next: readonly { readonly id: number; readonly logit: number }[];
   readonly pattern: readonly { readonly layer: number; readonly head: number; readonly lastRow: readonly number[] }[];
   readonly residPost: readonly { readonly layer: number; readonly last: readonly number[] }[];
-}
-
-function wanted(tensors: ReadonlyMap<string, HostTensor>, name: string): HostTensor {
-  const tensor = tensors.get(name);
-  if (!tensor) throw new Error(`no tensor ${name}; there are ${[...tensors.keys()].join(', ')}`);
-  return tensor;
 }
 
 /** Attention is a distribution over the past: rows sum to 1, and the future has no weight at all. */

@@ -1,21 +1,16 @@
 /** The page, as a person uses it. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Page } from '@playwright/test';
-import { App } from './support/app.ts';
-import { openBlank } from './support/blank.ts';
+import { App, GQA, IDS, opened, TEXT } from './support/app.ts';
 import { cleanFolder, variant } from './support/cases.ts';
-import { EngineInPage } from './support/engine.ts';
 import { Hub } from './support/hub.ts';
 import { LARGE, largeModel } from './support/large.ts';
-import { serveSite, stop } from './support/serve.ts';
 import { HAVE_STORIES, SCRATCH, STORIES } from './support/paths.ts';
-import { best, readGolden, rows, softmax, type HostTensor } from './support/tensors.ts';
+import { serveSite, stop } from './support/serve.ts';
+import { best, readGolden, rows, softmax, wanted } from './support/tensors.ts';
 import { expect, test } from './support/test.ts';
 
-const GQA = variant('llama-gqa');
 const GPT2 = variant('gpt2/model-q8_0.gguf');
-const { text: TEXT, ids_with_special: IDS } = GQA.case.prompt;
 
 test.describe('opening a model', () => {
   test('by the file picker', async ({ page }) => {
@@ -134,82 +129,10 @@ test.describe('the prompt', () => {
   });
 });
 
-test.describe('attention', () => {
-  test('every cell says its exact weight', async ({ page, context, backend }) => {
-    const blank = await openBlank(context);
-    const engine = await EngineInPage.start(blank, backend);
-    await engine.variant(GQA);
-    const { tensors } = await engine.trace({ tokens: [...IDS], capture: ['pattern'] });
-    await blank.close();
-    const app = await opened(page);
-    for (const { layer, head } of [
-      { layer: 0, head: 0 },
-      { layer: 1, head: 3 },
-    ]) {
-      await choose(page, 'Layer', layer);
-      await choose(page, 'Head', head);
-      const pattern = of(tensors, `blocks.${layer}.attn.hook_pattern`);
-      const seen = await readCells(app);
-      expect(seen.size, 'cells that were found under the pointer').toBeGreaterThan(40);
-      for (const [cell, shown] of seen) {
-        const [query = 0, key = 0] = cell.split(',').map(Number);
-        const value = rows(pattern)[head * IDS.length + query]?.[key] ?? NaN;
-        expect.soft(Number(shown.weight), `layer ${layer}, head ${head}, ${cell}`).toBeCloseTo(value, 6);
-        expect.soft(shown.sum).toBeCloseTo(1, 5);
-      }
-    }
-  });
-
-  test('is that of transformers', async ({ page }) => {
-    const app = await opened(page);
-    const golden = of(readGolden(join(GQA.folder, GQA.golden)), 'blocks.1.attn.hook_pattern');
-    await choose(page, 'Layer', 1);
-    await choose(page, 'Head', 2);
-    for (const [cell, { weight }] of await readCells(app)) {
-      const [query = 0, key = 0] = cell.split(',').map(Number);
-      const value = rows(golden)[2 * IDS.length + query]?.[key] ?? NaN;
-      expect.soft(Math.abs(Number(weight) - value), cell).toBeLessThanOrEqual(1e-4);
-    }
-  });
-
-  test('heads are previewed by pointing, locked by a click, released by Escape', async ({ page }) => {
-    const app = await opened(page);
-    const title = page.getByRole('heading', { name: /^Layer \d+, head \d+/ });
-    await expect(title).toHaveText(/Layer 0, head 0/);
-    const box = (await app.grid.locator('canvas').boundingBox()) ?? { x: 0, y: 0, width: 0, height: 0 };
-    // The last head of the last layer, in the far corner.
-    const corner = { x: box.x + box.width - 8, y: box.y + box.height - 8 };
-    await page.mouse.move(corner.x, corner.y);
-    await expect(title).toHaveText(/Layer 1, head 3/);
-    await page.mouse.move(box.x + box.width + 200, 5);
-    await expect(title).toHaveText(/Layer 0, head 0/);
-    await page.mouse.click(corner.x, corner.y);
-    await page.mouse.move(5, 5);
-    await expect(title).toHaveText(/Layer 1, head 3.*locked/s);
-    await page.keyboard.press('Escape');
-    await expect(title).not.toHaveText(/locked/);
-    await page.mouse.move(box.x + box.width - 8, box.y + 40);
-    await expect(title).toHaveText(/Layer 0, head 3/);
-  });
-
-  test('can be read as a table', async ({ page }) => {
-    await opened(page);
-    await page.getByText('As a table').click();
-    const table = page.getByRole('table', { name: /^Weights from query/ });
-    await expect(table.locator('tbody tr')).toHaveCount(IDS.length);
-    const golden = of(readGolden(join(GQA.folder, GQA.golden)), 'blocks.0.attn.hook_pattern');
-    const shown = (await table.locator('tbody tr td:last-child').allInnerTexts()).map(Number);
-    const last = rows(golden)[IDS.length - 1] ?? [];
-    shown.forEach((weight, key) => {
-      expect(Math.abs(weight - (last[key] ?? NaN))).toBeLessThanOrEqual(1e-4);
-    });
-  });
-});
-
 test.describe('the next token', () => {
   test('has the probabilities of transformers', async ({ page }) => {
     const app = await opened(page);
-    const logits = rows(of(readGolden(join(GQA.folder, GQA.golden)), 'logits')).at(-1) ?? new Float32Array();
+    const logits = rows(wanted(readGolden(join(GQA.folder, GQA.golden)), 'logits')).at(-1) ?? new Float32Array();
     const probabilities = softmax(logits);
     const shown = await app.candidates.evaluateAll((found) =>
       found.map((row) => ({
@@ -345,7 +268,8 @@ test('the page stays responsive while a long prompt is read', async ({ page }) =
   await app.prompt.focus();
   await expect(page.getByText('running…')).toBeHidden({ timeout: 60_000 });
   const { worst, frames, took } = await page.evaluate(() => window.framesSeen());
-  test.info().annotations.push({ type: 'frames', description: `${frames} in ${took.toFixed(0)} ms, worst gap ${worst.toFixed(0)} ms` });
+  const description = `${frames} in ${took.toFixed(0)} ms, worst gap ${worst.toFixed(0)} ms`;
+  test.info().annotations.push({ type: 'frames', description });
   expect(took, 'the prompt took long enough to tell').toBeGreaterThan(300);
   expect(worst, 'longest time without a frame, in milliseconds').toBeLessThan(400);
   await app.pictured();
@@ -373,65 +297,6 @@ test('a dead engine is told of and comes back with the model', async ({ page }) 
   expect(await app.generate()).toHaveLength(4);
 });
 
-test.describe('by keyboard alone', () => {
-  test('a prompt is run, heads and cells are read, candidates are taken', async ({ page }) => {
-    const app = await opened(page);
-    await app.prompt.focus();
-    await page.keyboard.press('Control+Enter');
-    await app.pictured();
-    await tabTo(page, app.grid);
-    const title = page.getByRole('heading', { name: /^Layer \d+, head \d+/ });
-    for (const key of ['ArrowDown', 'ArrowDown', 'ArrowRight']) await page.keyboard.press(key);
-    await expect(title).toHaveText(/Layer 1, head 1/);
-    await page.keyboard.press('Enter');
-    await expect(title).toHaveText(/locked/);
-    await tabTo(page, app.matrix);
-    for (const key of ['ArrowDown', 'Control+End', 'ArrowUp', 'ArrowLeft']) await page.keyboard.press(key);
-    const query = IDS.length - 2;
-    await expect(app.reading).toContainText(`query ${query}`);
-    await expect(app.reading).toContainText(`key ${query - 1}`);
-    await expect(app.matrix.getByRole('gridcell')).toHaveText(new RegExp(`^Query ${query} .* to key ${query - 1} .*: [0-9.e-]+$`, 's'));
-    await page.keyboard.press('Escape');
-    await expect(app.reading).not.toContainText(`query ${query}`);
-    const first = app.candidates.first().getByRole('button');
-    await tabTo(page, first);
-    await page.keyboard.press('Enter');
-    await expect(app.tokens).toHaveCount(IDS.length + 1);
-  });
-
-  test('the dialog opens, keeps the focus, and closes', async ({ page }) => {
-    await opened(page);
-    const button = page.getByRole('button', { name: 'Open a model…' });
-    await tabTo(page, button);
-    await page.keyboard.press('Enter');
-    const dialog = page.getByRole('dialog', { name: 'Open a model' });
-    await expect(dialog).toBeVisible();
-    await expect(dialog.getByRole('button', { name: 'Choose files…' })).toBeFocused();
-    await page.keyboard.press('Escape');
-    await expect(dialog).toBeHidden();
-    await expect(button).toBeFocused();
-  });
-
-  test('focus can be seen wherever it goes', async ({ page }) => {
-    await opened(page);
-    await page.locator('body').press('Tab');
-    const unseen: string[] = [];
-    for (let i = 0; i < 40; i++) {
-      const plain = await page.evaluate(() => {
-        let focused = document.activeElement;
-        while (focused?.shadowRoot?.activeElement) focused = focused.shadowRoot.activeElement;
-        if (!focused || focused === document.body) return null;
-        const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(focused);
-        const seen = (outlineStyle !== 'none' && Number.parseFloat(outlineWidth) >= 1) || boxShadow !== 'none';
-        return seen ? null : `${focused.localName}${focused.id === '' ? '' : `#${focused.id}`}`;
-      });
-      if (plain !== null) unseen.push(plain);
-      await page.keyboard.press('Tab');
-    }
-    expect(unseen).toEqual([]);
-  });
-});
-
 test('nothing is asked of any other machine, and the engine is really fetched', async ({ page, watch }) => {
   const app = await opened(page);
   await app.generateGreedily(2);
@@ -444,57 +309,6 @@ declare global {
   interface Window {
     framesSeen(): { frames: number; worst: number; took: number };
   }
-}
-
-/** The page with `llama-gqa` open and its golden's prompt read. */
-async function opened(page: Page): Promise<App> {
-  const app = await App.open(page);
-  await app.openByDrop(cleanFolder(GQA));
-  await app.write(TEXT);
-  expect(await app.ids()).toEqual(IDS);
-  return app;
-}
-
-async function choose(page: Page, label: 'Layer' | 'Head', value: number): Promise<void> {
-  await page.getByRole('combobox', { name: label, exact: true }).selectOption(String(value));
-}
-
-function of(tensors: ReadonlyMap<string, HostTensor>, name: string): HostTensor {
-  const tensor = tensors.get(name);
-  if (!tensor) throw new Error(`no tensor ${name}`);
-  return tensor;
-}
-
-/** Points at places all over the large head and reads what the page says of the cells there, by "query,key". */
-async function readCells(app: App): Promise<ReadonlyMap<string, { readonly weight: string; readonly sum: number }>> {
-  const box = (await app.matrix.locator('canvas').boundingBox()) ?? { x: 0, y: 0, width: 0, height: 0 };
-  const seen = new Map<string, { weight: string; sum: number }>();
-  const places = 14;
-  for (let down = 0; down < places; down++) {
-    for (let across = 0; across <= down; across++) {
-      const x = box.x + box.width * (0.98 - (0.8 * (places - 1 - across)) / places);
-      const y = box.y + box.height * (0.98 - (0.8 * (places - 1 - down)) / places);
-      await app.page.mouse.move(x, y);
-      const said = await app.reading.evaluate(async (element) => {
-        await new Promise(requestAnimationFrame);
-        return element.shadowRoot?.textContent ?? '';
-      });
-      const text = said.replace(/\s+/g, ' ');
-      const cell = /query (\d+) .* key (\d+) /.exec(text);
-      const value = /([\d.e-]+) of a row sum of ([\d.]+)/.exec(text);
-      if (cell && value) seen.set(`${cell[1]},${cell[2]}`, { weight: value[1] ?? '', sum: Number(value[2]) });
-    }
-  }
-  return seen;
-}
-
-/** Presses Tab until something has the focus. */
-async function tabTo(page: Page, target: ReturnType<Page['locator']>): Promise<void> {
-  for (let i = 0; i < 60; i++) {
-    if (await target.evaluate((element) => (element.getRootNode() as Document | ShadowRoot).activeElement === element)) return;
-    await page.keyboard.press('Tab');
-  }
-  await expect(target).toBeFocused();
 }
 
 /** Runs in the page: measures the time between frames until `framesSeen` is called. */

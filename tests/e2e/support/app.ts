@@ -1,4 +1,5 @@
 import { expect, type Locator, type Page } from '@playwright/test';
+import { cleanFolder, variant } from './cases.ts';
 import { SITE } from './paths.ts';
 
 /** The page as a person sees it. */
@@ -95,4 +96,17 @@ export class App {
     await expect(this.page.getByText(/Point at a token to see how it was drawn/)).toBeVisible();
     return this.generated.allTextContents();
   }
+}
+
+/** The model that most tests of the page look into, with the prompt of its golden. */
+export const GQA = variant('llama-gqa');
+export const { text: TEXT, ids_with_special: IDS } = GQA.case.prompt;
+
+/** The page with `llama-gqa` open and its golden's prompt read. */
+export async function opened(page: Page): Promise<App> {
+  const app = await App.open(page);
+  await app.openByDrop(cleanFolder(GQA));
+  await app.write(TEXT);
+  expect(await app.ids()).toEqual(IDS);
+  return app;
 }

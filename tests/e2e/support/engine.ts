@@ -77,7 +77,9 @@ export class EngineInPage {
       });
       return { tokens: trace.tokens, next: trace.next, tensors };
     }, options);
-    const read = tensors.map(({ name, shape, base64 }) => [name, { shape, data: floats(Buffer.from(base64, 'base64')) }] as const);
+    const read = tensors.map(({ name, shape, base64 }): [string, HostTensor] => {
+      return [name, { shape, data: floats(Buffer.from(base64, 'base64')) }];
+    });
     return { tokens, next, tensors: new Map(read) };
   }
 

@@ -19,8 +19,17 @@ export function readGolden(path: string): ReadonlyMap<string, HostTensor> {
   const header = JSON.parse(bytes.toString('utf8', 8, start)) as Record<string, Entry>;
   const entries = Object.entries(header).filter(([, { dtype }]) => dtype === 'F32');
   return new Map(
-    entries.map(([name, { shape, data_offsets: [from, to] }]) => [name, { shape, data: floats(bytes.subarray(start + from, start + to)) }]),
+    entries.map(([name, { shape, data_offsets: [from, to] }]) => {
+      return [name, { shape, data: floats(bytes.subarray(start + from, start + to)) }];
+    }),
   );
+}
+
+/** A tensor by its name. */
+export function wanted(tensors: ReadonlyMap<string, HostTensor>, name: string): HostTensor {
+  const tensor = tensors.get(name);
+  if (!tensor) throw new Error(`no tensor ${name}; there are ${[...tensors.keys()].join(', ')}`);
+  return tensor;
 }
 
 /** Little-endian f32 values, wherever they lie. */
