@@ -202,7 +202,7 @@ impl GpuMatrix {
         if tokens > 0 {
             let x = into_contiguous(x);
             for piece in &self.pieces {
-                let tiling = Tiling::new(piece.rows.div_ceil(TILE), tokens, self.software);
+                let tiling = Tiling::new(piece.rows.div_ceil(TILE), tokens, self.packing, self.software);
                 self.launch_product(piece, &x, tokens, &out, tiling);
             }
         }

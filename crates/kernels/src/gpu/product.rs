@@ -22,19 +22,23 @@ pub(crate) struct Tiling {
     pub parts: usize,
 }
 
+/// Rows times tokens of a thread up to which a block is unrolled: larger tiles have work enough
+/// between two turns of the loop, and their shaders would take long to compile.
+const SMALL: usize = 4;
+
 impl Tiling {
     /// The tiling for a matrix of `tiles` tiles of rows and a number of tokens.
     ///
     /// Weights are read once for each group of tokens and activations once for each tile of rows,
     /// so large tiles are best, as long as they leave a GPU enough threads to hide its latencies.
-    /// A software adapter has no use for those, and few registers.
-    pub(crate) fn new(tiles: usize, tokens: usize, software: bool) -> Self {
+    /// A software adapter has no use for those; what is best there was measured on lavapipe.
+    pub(crate) fn new(tiles: usize, tokens: usize, packing: Packing, software: bool) -> Self {
         const ENOUGH: usize = 1 << 14;
-        let most = if software { 4 } else { 8 };
+        let (tallest, widest) = if software && packing.scaled() && tokens > 2 { (8, 4) } else { (4, 8) };
         // Of `height` rows, with one load of activations; rows past the end are wasted.
-        let cost = |height: usize| tiles.div_ceil(height) * (height + 1);
-        let height = [4, 3, 2, 1].into_iter().min_by_key(|height| cost(*height)).unwrap_or(1);
-        let mut tiling = Self { height, group: tokens.min(most).next_power_of_two(), parts: 1 };
+        let cost = |height: &usize| tiles.div_ceil(*height) * (height + 1);
+        let height = (1..=tallest).rev().min_by_key(cost).unwrap_or(1);
+        let mut tiling = Self { height, group: tokens.min(widest).next_power_of_two(), parts: 1 };
         if software {
             return tiling;
         }
@@ -92,7 +96,7 @@ pub(crate) fn product(
         for i in 0..comptime!(height * group) {
             products[i] = 0.0;
         }
-        #[unroll]
+        #[unroll(height * group <= SMALL)]
         for q in 0..8usize {
             let mut fours = Array::<Vector<f32, Const<4>>>::new(group);
             #[unroll]
