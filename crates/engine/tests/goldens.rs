@@ -7,7 +7,7 @@ use std::path::Path;
 use common::{Case, Golden, backends, cases, difference, open};
 use futures_lite::future::block_on;
 use glassbox_engine::{Model, OpenDevice, SamplerSettings, Trace, Undisturbed};
-use glassbox_model::{Edit, Probe};
+use glassbox_model::{Action, Edit, Probe};
 use glassbox_text::Special;
 
 /// Residual stream and head outputs: sums of many terms, compared relative to their size.
@@ -113,6 +113,38 @@ fn ablating_a_head_equals_transformers() {
         }
     }
     assert!(count >= 8, "only {count} ablations");
+}
+
+/// Replacing values by what the model computes itself changes nothing; by zeros it equals ablation.
+#[test]
+fn replacing_values_equals_what_is_known() {
+    let (folder, case) = cases().into_iter().find(|(_, case)| case.name == "llama-gqa").unwrap();
+    let tokens = &case.prompt.ids_with_special;
+    let names = ["logits", "z", "resid_mid", "ln_final"].map(str::to_owned);
+    for device in backends() {
+        let model = open(&folder, &device);
+        let plain = trace(&model, tokens, &names, &[]);
+        let logits =
+            |edit: Edit| trace(&model, tokens, &names, &[edit]).tensor("logits").unwrap().data.clone();
+        let replace = |site: &str, head, positions, shape: Vec<usize>, values| Edit {
+            site: site.parse().unwrap(),
+            head,
+            positions,
+            action: Action::Replace { shape, values },
+        };
+        for site in ["blocks.1.hook_resid_mid", "ln_final.hook_normalized"] {
+            let own = plain.tensor(site).unwrap();
+            let (from, width) = (3, own.shape[1]);
+            let values = own.data[from * width..5 * width].to_vec();
+            let edit = replace(site, None, Some(from..5), vec![2, width], values);
+            assert!(difference(&logits(edit), &plain.tensor("logits").unwrap().data) <= 1e-4, "{site}");
+        }
+        let head_dim = model.spec().head_dim;
+        let zeros = replace("blocks.0.attn.hook_z", Some(3), None, vec![1, 1, head_dim], vec![0.0; head_dim]);
+        let golden = Golden::read(&folder.join(&case.golden));
+        let (_, expected) = golden.tensor("edits.ablate.l0h3.logits");
+        assert!(difference(&logits(zeros), &expected) <= case.tolerance.logits);
+    }
 }
 
 #[test]

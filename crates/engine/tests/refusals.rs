@@ -5,7 +5,7 @@ mod common;
 use common::{cases, files, fixtures, open};
 use futures_lite::future::block_on;
 use glassbox_engine::{Host, Model, SamplerSettings, Undisturbed, device};
-use glassbox_model::{Edit, Probe};
+use glassbox_model::{Action, Edit, Probe};
 
 /// Which error codes a fixture's plain words may be told with. Several where a file is wrong in more
 /// than one way, and the reader meets another one first.
@@ -81,6 +81,13 @@ fn wrong_requests_are_named() {
     assert_eq!(trace(&vec![1; model.spec().context + 1], &[]), Err("context_full"));
     assert_eq!(trace(&[1], &[Edit::ablate_head(0, 99)]), Err("bad_edit"));
     assert_eq!(trace(&[1], &[Edit::ablate_head(99, 0)]), Err("unknown_site"));
+    for (shape, values) in
+        [(vec![2, 3], vec![0.0; 6]), (vec![1, 32], vec![0.0; 5]), (vec![1, 32], vec![f32::NAN; 32])]
+    {
+        let site = "blocks.0.hook_resid_mid".parse().unwrap();
+        let action = Action::Replace { shape, values };
+        assert_eq!(trace(&[1], &[Edit { site, head: None, positions: None, action }]), Err("bad_edit"));
+    }
     assert!(Probe::parse(&["blocks.0.hook_nonsense"], model.spec()).is_err());
     let settings = SamplerSettings { temperature: -1.0, ..Default::default() };
     let refused = block_on(model.generate(&[1], 1, settings, &[], &Undisturbed));

@@ -87,7 +87,7 @@ impl Decoder {
     }
 
     /// Runs `tokens` behind what the cache holds and returns logits `[position, vocab]`: of all
-    /// positions if the probe wants them, else of the last one.
+    /// positions if the observation needs them, else of the last one.
     ///
     /// Nothing is read back here: the result and what `observation` captured stay on the device.
     pub fn forward(
@@ -106,7 +106,7 @@ impl Decoder {
             x = self.block(index, block, x, &pass, Some(&mut *cache), observation);
         }
         cache.advance(count);
-        let x = if observation.all_logits() {
+        let x = if observation.all_logits() || observation.touches(Site::global(Hook::LnFinal)) {
             x
         } else {
             // The rest of the pass is per position: only the last one's is asked for.

@@ -67,25 +67,14 @@ impl Probe {
 pub enum Action {
     /// Multiplies by a factor; 0 ablates.
     Scale(f32),
-    /// Puts other values in place; the shape is that of the selection (axes of [`Hook::axes`]).
-    Replace(TensorData),
-}
-
-impl Action {
-    /// Puts row-major `data` of `shape` in place.
-    ///
-    /// # Errors
-    /// If there are not as many values as the shape says.
-    pub fn replace(shape: Vec<usize>, data: Vec<f32>) -> Result<Self, ModelError> {
-        let elements = shape.iter().try_fold(1usize, |n, size| n.checked_mul(*size));
-        match elements == Some(data.len()) {
-            true => Ok(Self::Replace(TensorData::new(data, shape))),
-            false => Err(ModelError::Edit {
-                site: "replace".to_owned(),
-                problem: format!("{} values for shape {shape:?}", data.len()),
-            }),
-        }
-    }
+    /// Puts other values in place.
+    Replace {
+        /// Shape of the selection (axes of [`Hook::axes`]); an edit at all positions has one position,
+        /// which is put in place of each.
+        shape: Vec<usize>,
+        /// The values, row-major.
+        values: Vec<f32>,
+    },
 }
 
 /// A causal edit: what a site's tensor becomes before the pass goes on with it.
@@ -122,13 +111,16 @@ impl Edit {
         if let Some(range) = self.positions.as_ref().filter(|range| range.is_empty()) {
             return Err(problem(format!("positions {} to {} are empty", range.start, range.end)));
         }
-        if let Action::Replace(data) = &self.action {
+        if let Action::Replace { shape, values } = &self.action {
             let expected = self.replacement_shape(spec).map_err(problem)?;
-            if data.shape().as_slice() != expected.as_slice() {
-                return Err(problem(format!(
-                    "values of shape {:?} where {expected:?} are selected",
-                    data.shape()
-                )));
+            if *shape != expected {
+                return Err(problem(format!("values of shape {shape:?} where {expected:?} are selected")));
+            }
+            if expected.iter().product::<usize>() != values.len() {
+                return Err(problem(format!("{} values for the shape {shape:?}", values.len())));
+            }
+            if values.iter().any(|value| !value.is_finite()) {
+                return Err(problem("values that are not finite numbers".to_owned()));
             }
         }
         Ok(())
@@ -137,11 +129,10 @@ impl Edit {
     /// Shape that replacement values must have, axes as in [`Hook::axes`].
     fn replacement_shape(&self, spec: &DecoderSpec) -> Result<Vec<usize>, String> {
         let hook = self.site.hook;
-        let positions = self.positions.as_ref().ok_or("replacing needs a range of positions")?;
         hook.axes()
             .iter()
             .map(|axis| match axis {
-                Axis::Position => Ok(positions.len()),
+                Axis::Position => Ok(self.positions.as_ref().map_or(1, Range::len)),
                 Axis::Head => Ok(self.head.map_or(hook.heads(spec).unwrap_or(1), |_| 1)),
                 Axis::Feature => Ok(hook.features(spec)),
                 Axis::Key => Err("values along the key axis cannot be replaced; scale them instead".into()),
@@ -240,13 +231,15 @@ impl<'a> Observation<'a> {
         }
         let values = match &edit.action {
             Action::Scale(factor) => tensor.clone().slice(ranges.clone()).mul_scalar(*factor),
-            Action::Replace(data) => {
-                let mut shape = [1; D];
-                shape[1..].copy_from_slice(data.shape().as_slice());
-                let values = Tensor::<D>::from_data(data.clone(), &tensor.device()).reshape(shape);
-                match hook.axis(Axis::Position) {
-                    Some(axis) => values.slice_dim(axis + 1, s![wanted]),
-                    None => values,
+            Action::Replace { shape, values } => {
+                let mut full = [1; D];
+                full[1..].copy_from_slice(shape);
+                let values = TensorData::new(values.clone(), full);
+                let values = Tensor::<D>::from_data(values, &tensor.device());
+                match (hook.axis(Axis::Position), &edit.positions) {
+                    (Some(axis), Some(_)) => values.slice_dim(axis + 1, s![wanted]),
+                    (Some(axis), None) => values.repeat_dim(axis + 1, ranges[axis + 1].len()),
+                    (None, _) => values,
                 }
             }
         };

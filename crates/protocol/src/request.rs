@@ -173,7 +173,8 @@ pub enum EditAction {
     },
     /// Puts other values in place.
     Replace {
-        /// Shape of the values, which must fit what is selected.
+        /// Shape of the values, which must fit what is selected; at all positions, one position whose
+        /// values are put in place of each.
         shape: Vec<u32>,
         /// The values, row-major.
         data: Vec<f32>,

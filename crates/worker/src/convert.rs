@@ -33,8 +33,7 @@ fn edit(edit: &protocol::Edit) -> Result<Edit, WorkerError> {
     let action = match &edit.action {
         protocol::EditAction::Scale { factor } => Action::Scale(*factor),
         protocol::EditAction::Replace { shape, data } => {
-            let shape: Vec<usize> = shape.iter().map(|size| *size as usize).collect();
-            Action::replace(shape, data.clone()).map_err(EngineError::Model)?
+            Action::Replace { shape: shape.iter().map(|size| *size as usize).collect(), values: data.clone() }
         }
     };
     Ok(Edit {

@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{HashSet, VecDeque},
+    collections::VecDeque,
     rc::Rc,
 };
 
@@ -12,6 +12,7 @@ use js_sys::{Array, ArrayBuffer, Function, Object, Reflect};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::spawn_local;
+use web_sys::{AbortController, AbortSignal};
 
 use crate::{error::WorkerError, pause::Pause};
 
@@ -34,7 +35,8 @@ pub(crate) struct Shared {
     pub pause: Pause,
     queue: RefCell<VecDeque<Pending>>,
     running: Cell<bool>,
-    aborted: RefCell<HashSet<u32>>,
+    /// The request at work, with what stops it.
+    current: RefCell<Option<(u32, AbortController)>>,
     pub device: RefCell<Option<OpenDevice>>,
     pub model: RefCell<Option<Rc<Model>>>,
 }
@@ -52,7 +54,7 @@ impl Host {
             pause: Pause::new()?,
             queue: RefCell::default(),
             running: Cell::new(false),
-            aborted: RefCell::default(),
+            current: RefCell::default(),
             device: RefCell::default(),
             model: RefCell::default(),
         });
@@ -87,10 +89,11 @@ async fn run(shared: Rc<Shared>) {
         let next = shared.queue.borrow_mut().pop_front();
         let Some(pending) = next else { break };
         let id = pending.id;
+        *shared.current.borrow_mut() = AbortController::new().ok().map(|controller| (id, controller));
         if let Err(error) = shared.clone().answer(pending).await {
             shared.post(id, &failed(&error));
         }
-        shared.aborted.borrow_mut().remove(&id);
+        *shared.current.borrow_mut() = None;
     }
     shared.running.set(false);
 }
@@ -104,14 +107,18 @@ impl Shared {
                 self.post(target, &failed(&WorkerError::Aborted));
             }
             None => {
-                self.aborted.borrow_mut().insert(target);
+                // A request that has ended already is none of ours any more.
+                if let Some((_, controller)) = self.current.borrow().as_ref().filter(|(id, _)| *id == target)
+                {
+                    controller.abort();
+                }
             }
         }
     }
 
-    /// Whether the page has asked to stop a request.
-    pub fn is_aborted(&self, id: u32) -> bool {
-        self.aborted.borrow().contains(&id)
+    /// What tells the request at work that the page wants it stopped; fetches end at once by it.
+    pub fn signal(&self) -> Option<AbortSignal> {
+        self.current.borrow().as_ref().map(|(_, controller)| controller.signal())
     }
 
     /// Posts an event.

@@ -8,6 +8,7 @@ use glassbox_protocol::{
     ChosenDevice, DeviceKind, Edit, Event, Input, LoadStage, Request, Sampler, TensorMeta, Timing, VERSION,
 };
 use js_sys::{ArrayBuffer, Float32Array};
+use web_sys::AbortSignal;
 
 use crate::{
     convert,
@@ -71,6 +72,11 @@ impl Shared {
             work.progress(LoadStage::Warmup, 0.0, 1.0);
             model.warm_up(&work).await?;
             work.progress(LoadStage::Warmup, 1.0, 1.0);
+        }
+        // Lets a last wish to stop in; from here to the answer nothing can come between.
+        self.pause.take().await;
+        if glassbox_engine::Host::stopped(&work) {
+            return Err(WorkerError::Aborted);
         }
         // Only now is the model before given up: a load that fails leaves it in place.
         *self.model.borrow_mut() = None;
@@ -181,6 +187,11 @@ pub(crate) struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// What tells that the page wants this request stopped.
+    pub fn signal(&self) -> Option<AbortSignal> {
+        self.shared.signal()
+    }
+
     /// Tells the page how far a stage is.
     pub fn progress(&self, stage: LoadStage, done: f64, total: f64) {
         self.shared.post(self.id, &Event::Progress { stage, done_bytes: done, total_bytes: total });
@@ -189,7 +200,7 @@ impl Work<'_> {
 
 impl glassbox_engine::Host for Work<'_> {
     fn stopped(&self) -> bool {
-        self.shared.is_aborted(self.id)
+        self.signal().is_some_and(|signal| signal.aborted())
     }
 
     fn pause(&self) -> Pin<Box<dyn Future<Output = ()> + '_>> {

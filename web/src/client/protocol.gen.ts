@@ -132,7 +132,8 @@ export type EditAction = { "type": "scale",
  */
 factor: number, } | { "type": "replace", 
 /**
- * Shape of the values, which must fit what is selected.
+ * Shape of the values, which must fit what is selected; at all positions, one position whose
+ * values are put in place of each.
  */
 shape: Array<number>, 
 /**

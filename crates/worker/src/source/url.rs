@@ -4,9 +4,9 @@ use std::{cell::RefCell, rc::Rc};
 
 use glassbox_formats::{ByteSource, MemorySource, ReadFuture, SourceError};
 use js_sys::{ArrayBuffer, Uint8Array};
-use wasm_bindgen::JsCast;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{ReferrerPolicy, RequestCredentials, RequestInit, Response, WorkerGlobalScope};
+use web_sys::{AbortSignal, ReferrerPolicy, RequestCredentials, RequestInit, Response, WorkerGlobalScope};
 
 use super::reason;
 use crate::{error::WorkerError, requests::Work};
@@ -98,7 +98,8 @@ async fn file(url: &str, work: &Work<'_>) -> Result<Rc<dyn ByteSource>, WorkerEr
     if glassbox_engine::Host::stopped(work) {
         return Err(WorkerError::Aborted);
     }
-    let response = fetch(url, Some((0, 1))).await?;
+    let signal = work.signal();
+    let response = fetch(url, Some((0, 1)), signal.as_ref()).await?;
     let header = |name: &str| response.headers().get(name).ok().flatten();
     let total = header("content-range").and_then(|range| range.rsplit_once('/')?.1.parse::<u64>().ok());
     match (response.status(), total) {
@@ -109,31 +110,48 @@ async fn file(url: &str, work: &Work<'_>) -> Result<Rc<dyn ByteSource>, WorkerEr
                 name: named(url),
                 len,
                 validator,
+                signal,
                 block: RefCell::default(),
             }))
         }
-        (206, None) => whole(url, fetch(url, None).await?).await,
-        _ => whole(url, response).await,
+        (206, None) => whole(url, fetch(url, None, signal.as_ref()).await?, signal.as_ref()).await,
+        _ => whole(url, response, signal.as_ref()).await,
     }
 }
 
 /// Takes a file whole.
-async fn whole(url: &str, response: Response) -> Result<Rc<dyn ByteSource>, WorkerError> {
+async fn whole(
+    url: &str,
+    response: Response,
+    signal: Option<&AbortSignal>,
+) -> Result<Rc<dyn ByteSource>, WorkerError> {
     let length = response.headers().get("content-length").ok().flatten();
     let bytes = length.and_then(|length| length.parse::<u64>().ok()).unwrap_or(0);
     if bytes > WHOLE_FILE_LIMIT {
         return Err(WorkerError::NoRanges { url: url.to_owned(), bytes });
     }
-    let body = body(url, &response).await?;
+    let body = body(url, &response, signal).await?;
     Ok(Rc::new(MemorySource::new(named(url), body)))
 }
 
-async fn fetch(url: &str, range: Option<(u64, u64)>) -> Result<Response, WorkerError> {
-    let failed =
-        |error: wasm_bindgen::JsValue| WorkerError::Fetch { url: url.to_owned(), reason: reason(&error) };
+/// The error of a request that did not come to its end.
+fn failed(url: &str, signal: Option<&AbortSignal>, error: &JsValue) -> WorkerError {
+    match signal.is_some_and(AbortSignal::aborted) {
+        true => WorkerError::Aborted,
+        false => WorkerError::Fetch { url: url.to_owned(), reason: reason(error) },
+    }
+}
+
+async fn fetch(
+    url: &str,
+    range: Option<(u64, u64)>,
+    signal: Option<&AbortSignal>,
+) -> Result<Response, WorkerError> {
+    let failed = |error: JsValue| failed(url, signal, &error);
     let init = RequestInit::new();
     init.set_credentials(RequestCredentials::Omit);
     init.set_referrer_policy(ReferrerPolicy::NoReferrer);
+    init.set_signal(signal);
     if let Some((start, end)) = range {
         let headers = web_sys::Headers::new().map_err(failed)?;
         headers.set("Range", &format!("bytes={start}-{}", end - 1)).map_err(failed)?;
@@ -148,9 +166,8 @@ async fn fetch(url: &str, range: Option<(u64, u64)>) -> Result<Response, WorkerE
     }
 }
 
-async fn body(url: &str, response: &Response) -> Result<Vec<u8>, WorkerError> {
-    let failed =
-        |error: wasm_bindgen::JsValue| WorkerError::Fetch { url: url.to_owned(), reason: reason(&error) };
+async fn body(url: &str, response: &Response, signal: Option<&AbortSignal>) -> Result<Vec<u8>, WorkerError> {
+    let failed = |error: JsValue| failed(url, signal, &error);
     let buffer = JsFuture::from(response.array_buffer().map_err(failed)?).await.map_err(failed)?;
     Ok(Uint8Array::new(buffer.unchecked_ref::<ArrayBuffer>()).to_vec())
 }
@@ -162,6 +179,8 @@ struct UrlSource {
     len: u64,
     /// A strong ETag: all ranges must be of the same file.
     validator: Option<String>,
+    /// Stops the request that opened it.
+    signal: Option<AbortSignal>,
     /// The block that small reads came from last, with its offset.
     block: RefCell<Option<(u64, Rc<Vec<u8>>)>>,
 }
@@ -169,7 +188,12 @@ struct UrlSource {
 impl UrlSource {
     async fn range(&self, start: u64, end: u64) -> Result<Vec<u8>, SourceError> {
         let failed = |message: String| SourceError::Failed { file: self.name.clone(), message };
-        let response = fetch(&self.url, Some((start, end))).await.map_err(|e| failed(e.to_string()))?;
+        let signal = self.signal.as_ref();
+        let told = |error: WorkerError| match error {
+            WorkerError::Aborted => SourceError::Aborted { file: self.name.clone() },
+            error => failed(error.to_string()),
+        };
+        let response = fetch(&self.url, Some((start, end)), signal).await.map_err(told)?;
         let header = |name: &str| response.headers().get(name).ok().flatten();
         if response.status() != 206 {
             return Err(failed(format!("the server answered a range with status {}", response.status())));
@@ -181,7 +205,7 @@ impl UrlSource {
         if self.validator.is_some() && header("etag") != self.validator {
             return Err(failed("the file has changed while it was being read".to_owned()));
         }
-        let bytes = body(&self.url, &response).await.map_err(|e| failed(e.to_string()))?;
+        let bytes = body(&self.url, &response, signal).await.map_err(told)?;
         match bytes.len() as u64 == end - start {
             true => Ok(bytes),
             false => Err(SourceError::Short {
