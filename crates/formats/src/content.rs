@@ -85,7 +85,7 @@ impl Content {
                 "Run `git lfs pull` in the folder, or download the file itself from the model's page."
             }
             Self::Html => {
-                "The address led to a page, not to the file. Use the file's download link (…/resolve/main/…); \
+                "What was downloaded is a page, not the file. Use the file's download link (…/resolve/main/…); \
                  a gated model needs its licence accepted first."
             }
             Self::Pickle => {

@@ -70,7 +70,7 @@ pub enum FormatError {
     SizeMismatch { file: String, tensor: String, shape: Vec<u64>, dtype: String, expected: u64, found: u64 },
     /// Weights are stored in a type that is not supported.
     #[error(
-        "tensor {tensor} is stored as {dtype} ({tensors} such tensors in {file}); supported are F32, F16, BF16, Q8_0 and Q4_0"
+        "tensor {tensor} is stored as {dtype} (tensors of this type in {file}: {tensors}); supported are F32, F16, BF16, Q8_0 and Q4_0"
     )]
     UnsupportedDType { file: String, tensor: String, dtype: String, tensors: usize },
     /// `config.json` announces weights packed by a quantisation method.
