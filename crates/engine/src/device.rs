@@ -47,12 +47,9 @@ pub async fn gpu() -> Result<OpenDevice, EngineError> {
         .map_err(|error| EngineError::NoGpu(error.to_string()))?;
     let info = setup.adapter.get_info();
     // Some software adapters do not say what they are, but all have telling names.
-    let name = info.name.clone();
-    let known = ["swiftshader", "llvmpipe", "lavapipe", "software", "basic render"];
-    let lower = format!("{name} {}", info.driver).to_lowercase();
     let software = info.device_type == burn::tensor::wgpu::wgpu::DeviceType::Cpu
-        || known.iter().any(|word| lower.contains(word));
-    let name = if name.is_empty() { "GPU (WebGPU)".to_owned() } else { name };
+        || glassbox_kernels::device::is_software(&format!("{} {}", info.name, info.driver));
+    let name = if info.name.is_empty() { "GPU (WebGPU)".to_owned() } else { info.name };
     Ok(OpenDevice { device, gpu: true, name, software })
 }
 

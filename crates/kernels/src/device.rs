@@ -29,6 +29,15 @@ pub fn kind(device: &Device) -> Kind {
     }
 }
 
+/// Whether an adapter's name is that of a program that stands in for a GPU. The page's loader has the
+/// same list (`web/src/worker/choose.ts`), since it chooses before this module is there.
+pub fn is_software(name: &str) -> bool {
+    let name = name.to_lowercase();
+    ["llvmpipe", "lavapipe", "swiftshader", "software", "basic render"]
+        .iter()
+        .any(|known| name.contains(known))
+}
+
 /// The tensor as the CPU backend holds it, if it is there and not recorded by autodiff.
 pub(crate) fn on_cpu(tensor: &Tensor<2>) -> Option<FlexTensor> {
     (kind(&tensor.device()) == Kind::Cpu).then(|| tensor.clone().try_into_primitive::<Flex>().ok()).flatten()

@@ -85,9 +85,7 @@ fn piece_limit(client: &Client) -> u64 {
 /// natively, and in a browser, which names none, the only subgroups of four lanes (SwiftShader).
 fn is_software(client: &Client) -> bool {
     let properties = client.properties();
-    let name = properties.identity.name.to_lowercase();
-    let known = ["llvmpipe", "lavapipe", "swiftshader", "software", "basic render"];
-    known.iter().any(|known| name.contains(known)) || properties.hardware.plane_size_max <= 4
+    crate::device::is_software(&properties.identity.name) || properties.hardware.plane_size_max <= 4
 }
 
 impl GpuMatrix {
