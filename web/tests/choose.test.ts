@@ -23,6 +23,13 @@ test('the CPU is taken where it was asked for, without asking for an adapter', a
   assert.equal((await chooseDevice('cpu', false, gpu)).reason, 'The CPU was asked for.');
 });
 
+test('the adapter is asked for as the engine asks, without options', async () => {
+  const asked: unknown[][] = [];
+  const gpu: GpuLike = { requestAdapter: (...options) => (asked.push(options), Promise.resolve(null)) };
+  await chooseDevice('auto', false, gpu);
+  assert.deepEqual(asked, [[]]);
+});
+
 test('without WebGPU, without an adapter or after an error the CPU is taken, and the reason says which', async () => {
   assert.match((await chooseDevice('auto', false, undefined)).reason, /no WebGPU/);
   assert.match((await chooseDevice('auto', false, gpuWith(null))).reason, /no adapter/);

@@ -20,6 +20,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** Hears every event of this request except the one that ends it. */
   readonly onEvent?: ((event: Event) => void) | undefined;
+  /** Gets, when the signal fires after sending, how the request then ended; undefined where the worker ended first. */
+  readonly onAborted?: ((end: Promise<Event | undefined>) => void) | undefined;
 }
 
 interface Pending {
@@ -48,7 +50,7 @@ const ENDING: ReadonlySet<Event['type']> = new Set([
  * Codes of failures after which the wasm instance must not be used again: it trapped, or its device was lost, which
  * shows when data cannot be read back.
  */
-const FATAL: ReadonlySet<string> = new Set(['panicked', 'poisoned', 'device_read']);
+const FATAL: ReadonlySet<string> = new Set(['panicked', 'device_read']);
 
 /**
  * @internal One worker and the requests under way in it, correlated by id.
@@ -61,8 +63,8 @@ export class Connection {
   readonly #onUnsolicited: (event: Event) => void;
   readonly #patience: Patience;
   readonly #pending = new Map<number, Pending>();
-  /** Aborted requests whose last event has not come yet. */
-  readonly #draining = new Set<number>();
+  /** Aborted requests whose last event has not come yet, and who hears of it. */
+  readonly #draining = new Map<number, (end: Event | undefined) => void>();
   #nextId = 1;
   #watch: ReturnType<typeof setTimeout> | undefined;
   #ended: Failure | undefined;
@@ -97,13 +99,14 @@ export class Connection {
 
   /** Sends a request and resolves with the event that ends it. */
   call(request: Request, options: CallOptions = {}): Promise<Reply> {
-    const { signal, onEvent } = options;
+    const { signal, onEvent, onAborted } = options;
     if (this.#ended) return Promise.reject(new GlassboxError(this.#ended));
     if (signal?.aborted) return Promise.reject(abortReason(signal));
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       const onAbort = (): void => {
-        this.#abort(id);
+        const end = this.#abort(id);
+        onAborted?.(end);
         reject(abortReason(signal));
       };
       const done = (): void => signal?.removeEventListener('abort', onAbort);
@@ -136,11 +139,13 @@ export class Connection {
     this.#finish(failure);
   }
 
-  #abort(id: number): void {
-    if (!this.#pending.delete(id)) return;
-    this.#draining.add(id);
+  /** Resolves with the event that ends the request after all. */
+  #abort(id: number): Promise<Event | undefined> {
+    if (!this.#pending.delete(id)) return Promise.resolve(undefined);
+    const end = new Promise<Event | undefined>((resolve) => this.#draining.set(id, resolve));
     this.#worker.postMessage({ id: this.#nextId++, request: { type: 'abort', target: id } satisfies Request });
     this.#watchForHang();
+    return end;
   }
 
   #receive(reply: Reply): void {
@@ -161,8 +166,9 @@ export class Connection {
       } else {
         pending.onEvent?.(event);
       }
-    } else if (ending && this.#draining.delete(id)) {
-      // The end of an aborted request: its caller has been told already.
+    } else if (ending && this.#draining.has(id)) {
+      this.#draining.get(id)?.(event);
+      this.#draining.delete(id);
     } else if (id === 0) {
       this.#onUnsolicited(event);
     }
@@ -197,7 +203,9 @@ export class Connection {
     this.#worker.terminate();
     const pending = [...this.#pending.values()];
     this.#pending.clear();
+    const draining = [...this.#draining.values()];
     this.#draining.clear();
+    for (const end of draining) end(undefined);
     for (const { reject } of pending) reject(new GlassboxError(failure));
     return true;
   }

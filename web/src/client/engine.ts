@@ -75,6 +75,8 @@ export class Engine {
   #device: DeviceInfo | undefined;
   #version = '';
   #model: OpenModel | undefined;
+  /** Resolves when no opening is under way; until then it is not known which model the worker holds. */
+  #opening: Promise<void> = Promise.resolve();
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -114,24 +116,40 @@ export class Engine {
     }
   }
 
-  /** Sends a request once a worker is ready. */
-  async call(request: Request, options: CallOptions = {}): Promise<Reply> {
-    const connection = await abortable(this.#ready, options.signal);
+  /** Sends a request to a model, once it is known to be the one that the worker holds. */
+  async call(model: OpenModel, request: Request, options: CallOptions = {}): Promise<Reply> {
+    const connection = await this.#whenOpen(options.signal);
+    if (this.#model !== model) throw new GlassboxError(failures.modelClosed());
     return connection.call(request, options);
   }
 
   /** Opens a model in place of the one before, which stays where opening fails. */
   async open(source: Source, options: CallOptions): Promise<OpenModel> {
-    const { event } = await this.call({ type: 'open', source }, options);
-    if (event.type !== 'opened') throw new GlassboxError(failures.unexpected(event.type));
-    this.#model = { source, info: complete(event.model) };
-    return this.#model;
+    const before = this.#opening;
+    let settled = before;
+    let free = ignore;
+    this.#opening = new Promise((resolve) => (free = resolve));
+    try {
+      await abortable(before, options.signal);
+      const connection = await abortable(this.#ready, options.signal);
+      const onAborted = (end: Promise<Event | undefined>): void => {
+        settled = end.then((event) => this.#takeBack(connection, event));
+      };
+      const { event } = await connection.call({ type: 'open', source }, { ...options, onAborted });
+      if (event.type !== 'opened') throw new GlassboxError(failures.unexpected(event.type));
+      this.#model = { source, info: complete(event.model) };
+      return this.#model;
+    } finally {
+      void settled.then(free);
+    }
   }
 
   async close(model: OpenModel): Promise<void> {
     if (this.#model !== model) return;
     this.#model = undefined;
-    await this.call({ type: 'close' });
+    const connection = await this.#whenOpen();
+    // What was opened since has taken its place already.
+    if (this.model === undefined) await connection.call({ type: 'close' });
   }
 
   stop(): void {
@@ -141,6 +159,31 @@ export class Engine {
     this.#ready.catch(ignore);
     this.#connection?.close(failure);
     this.#connection = undefined;
+  }
+
+  async #whenOpen(signal?: AbortSignal): Promise<Connection> {
+    for (;;) {
+      const opening = this.#opening;
+      await abortable(opening, signal);
+      const connection = await abortable(this.#ready, signal);
+      if (opening === this.#opening) return connection;
+    }
+  }
+
+  /** An opening that was aborted too late has put its model into the worker: the one before goes back. */
+  async #takeBack(connection: Connection, end: Event | undefined): Promise<void> {
+    if (end?.type !== 'opened' || this.#connection !== connection) return;
+    const model = this.#model;
+    try {
+      const request: Request = model ? { type: 'open', source: model.source } : { type: 'close' };
+      const { event } = await connection.call(request);
+      if (model && event.type === 'opened') model.info = complete(event.model);
+    } catch (error) {
+      // A worker that died of it is being restored, with the model.
+      if (died(error) || this.#model !== model) return;
+      this.#model = undefined;
+      this.events.emit('lost', asFailure(error));
+    }
   }
 
   async #spawn(signal?: AbortSignal, onProgress?: (progress: Progress) => void): Promise<Connection> {

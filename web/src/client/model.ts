@@ -25,12 +25,17 @@ export type Prompt =
     }
   | { readonly tokens: ArrayLike<number>; readonly prompt?: never };
 
-/** A causal edit at a named site. What is left out means all heads or all positions. */
+/**
+ * A causal edit at a named site. What is left out means all heads or all positions.
+ *
+ * The values of `replace` have the site's shape, with as many positions as the range holds. Without `positions` their
+ * axis of positions must have size 1, and they are used at every position.
+ */
 export interface EditSpec {
   /** TransformerLens name, e.g. `blocks.3.attn.hook_z`. */
   readonly site: string;
   readonly head?: number | null;
-  /** Half-open range of positions. */
+  /** Half-open range of positions; all if left out. */
   readonly positions?: readonly [number, number] | null;
   readonly action: EditAction;
 }
@@ -123,7 +128,7 @@ export class Model {
   async tokenize(text: string, options: { special?: boolean; signal?: AbortSignal } = {}): Promise<readonly Token[]> {
     this.#check();
     const request = { type: 'tokenize' as const, text, special: options.special ?? false };
-    const { event } = await this.#engine.call(request, { signal: options.signal });
+    const { event } = await this.#engine.call(this.#open, request, { signal: options.signal });
     if (event.type !== 'tokens') throw new GlassboxError(failures.unexpected(event.type));
     return event.tokens;
   }
@@ -133,6 +138,7 @@ export class Model {
     this.#check();
     const { capture = [], edits = [], signal, onProgress } = options;
     const reply = await this.#engine.call(
+      this.#open,
       { type: 'trace', input: toInput(options), capture: [...capture], edits: edits.map(toEdit) },
       { signal, onEvent: progressOnly(onProgress) },
     );
@@ -155,6 +161,7 @@ export class Model {
     const steps = new StepQueue();
     const tell = progressOnly(onProgress);
     const ended = this.#engine.call(
+      this.#open,
       {
         type: 'generate',
         input: toInput(options),

@@ -52,7 +52,8 @@ export function isSoftware(info: GPUAdapterInfo): boolean {
 async function findAdapter(gpu: GpuLike | undefined): Promise<{ adapter?: GPUAdapter; why: string }> {
   if (!gpu) return { why: 'This browser has no WebGPU here.' };
   try {
-    const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+    // Without options, as the engine asks, so that both get the same adapter.
+    const adapter = await gpu.requestAdapter();
     return adapter ? { adapter, why: '' } : { why: 'WebGPU found no adapter on this machine.' };
   } catch (error) {
     return { why: `WebGPU gave no adapter (${error instanceof Error ? error.message : String(error)}).` };
