@@ -146,6 +146,17 @@ describe('the prompt', () => {
     assert.deepEqual(newest().of('trace').at(-1)?.request.input, { type: 'tokens', tokens: [...ids, next.token.id] });
   });
 
+  test('begins short in a model of a small context, and whole again in the next one', async () => {
+    const { session, inspection } = await bench(TRICKS.narrow);
+    assert.equal(inspection.text, 'Once upon a time,');
+    assert.deepEqual([inspection.problem, inspection.tokens.length], ['', 6]);
+    assert.ok(await session.open([file('story.gguf')], 'story'));
+    await until(() => inspection.tokens.length > 6, 'the whole text');
+    inspection.type('my own words, which are more than six');
+    assert.ok(await session.open([file(TRICKS.narrow)], 'narrow'));
+    assert.equal(inspection.text, 'my own words, which are more than six');
+  });
+
   test('longer than the context is not run, and says so', async () => {
     const { inspection } = await bench(TRICKS.ids);
     const before = newest().of('trace').length;

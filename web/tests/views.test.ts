@@ -9,6 +9,7 @@ import { AttentionTable } from '../src/views/attention-table.js';
 import { CandidateTable } from '../src/views/candidate-table.js';
 import { CellCursor } from '../src/views/cell-cursor.js';
 import { clip, visible } from '../src/views/glyphs.js';
+import { tokenText } from '../src/views/label.js';
 import { ProgressBar } from '../src/views/progress-bar.js';
 import { RampLegend } from '../src/views/ramp-legend.js';
 import { StatusLine } from '../src/views/status-line.js';
@@ -72,15 +73,19 @@ describe('what a token looks like', () => {
   test('unseen characters are named by their code point', () => {
     assert.equal(visible('\u202egnp.exe'), '⟨202E⟩gnp.exe');
     assert.equal(visible('zero\u200bwidth'), 'zero⟨200B⟩width');
-    assert.equal(visible('\u0000'), '␀');
+    assert.equal(visible('\u0000'), '⟨0000⟩');
     assert.equal(visible('\ud800'), '⟨D800⟩');
     assert.equal(visible('\u{e0041}'), '⟨E0041⟩');
     assert.equal(visible('\u00a0'), '⟨00A0⟩');
   });
   test('whitespace has its glyphs, and nothing is ∅', () => {
     assert.equal(visible(' the'), '␣the');
-    assert.equal(visible('\r\n\t '), '␍⏎⇥␣');
+    assert.equal(visible('\r\n\t '), '⟨000D⟩⏎⇥␣');
     assert.equal(visible(''), '∅');
+  });
+  test('control pictures, which few fonts have, are named as controls; a real one stays', () => {
+    assert.equal(tokenText({ id: 1, display: 'a␛␡', bytes: [0x61, 0x1b, 0x7f] }), 'a⟨001B⟩⟨007F⟩');
+    assert.equal(tokenText({ id: 1, display: '␛', bytes: [0xe2, 0x90, 0x9b] }), '␛');
   });
   test('emoji stay whole; their joiners alone are shown', () => {
     assert.equal(visible('👩🏽‍🚀❤️'), '👩🏽‍🚀❤️');

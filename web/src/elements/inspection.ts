@@ -19,11 +19,15 @@ const SMALL = 400e6;
 /** Most bytes of attention patterns brought back at once. */
 const PATTERN_BUDGET = 640e6;
 const FIRST_TEXT = 'Once upon a time, there was a little girl named Lily. One day, Lily';
+/** No token is shorter than a byte; a few are special. A context of twice that holds the first text twice. */
+const FIRST_TOKENS = FIRST_TEXT.length + 4;
 const FIRST_IDS = [1, 403, 407, 261, 378];
 
 /** A prompt, its tokens as they are typed, and the model's attention and next-token candidates for it. */
 export class Inspection extends Store {
   #text = '';
+  /** The text that was there without anyone typing; it gives way to what suits the next model. */
+  #first = '';
   #tokens: readonly Token[] = [];
   #problem = '';
   #picture: Picture | undefined;
@@ -174,16 +178,34 @@ export class Inspection extends Store {
     this.#preview = null;
     this.#locked = null;
     if (model) {
-      const { tokenizer, vocab, parameters } = model.info;
+      const { tokenizer, vocab, context, parameters } = model.info;
       this.#auto = parameters <= SMALL;
-      if (this.#text.trim() === '' || hadTokenizer !== (tokenizer !== null)) {
-        const ids = FIRST_IDS.filter((id) => id < vocab);
-        this.#text = tokenizer === null ? formatIds(ids) : FIRST_TEXT;
+      const unchanged = this.#text.trim() === '' || this.#text === this.#first;
+      const fresh = unchanged || hadTokenizer !== (tokenizer !== null);
+      if (fresh) {
+        const ids = FIRST_IDS.filter((id) => id < vocab).slice(0, half(context));
+        this.#text = this.#first = tokenizer === null ? formatIds(ids) : FIRST_TEXT;
       }
       // The first picture is drawn whatever the model's size: it is what the model was opened for.
-      void this.#tokenize().then(() => this.run());
+      const ready = fresh && tokenizer !== null ? this.#shortenFirst(model) : Promise.resolve();
+      void ready.then(() => this.#tokenize()).then(() => this.run());
     }
     this.changed();
+  }
+
+  /** Makes the first text fit half the context of a model whose context is small. */
+  async #shortenFirst(model: Model): Promise<void> {
+    const limit = half(model.info.context);
+    if (limit >= FIRST_TOKENS) return;
+    try {
+      const text = await longestStart(FIRST_TEXT, async (start) => {
+        const { length } = await model.tokenize(start, { special: true });
+        return length <= limit;
+      });
+      if (this.#model === model && this.#text === this.#first) this.#text = this.#first = text;
+    } catch {
+      // Splitting the text as it is comes next, and tells what is wrong.
+    }
   }
 
   async #tokenize(): Promise<void> {
@@ -226,6 +248,21 @@ export class Inspection extends Store {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void task(), ms);
   }
+}
+
+/** Half of a context, at least one token; of an unknown one no limit. */
+function half(context: number): number {
+  return context > 0 ? Math.max(1, Math.floor(context / 2)) : Infinity;
+}
+
+/** The most words from the start of a text that fit; where not even one does, its first letter. */
+async function longestStart(text: string, fits: (start: string) => Promise<boolean>): Promise<string> {
+  const words = text.split(' ');
+  for (let count = words.length; count > 0; count--) {
+    const start = words.slice(0, count).join(' ');
+    if (await fits(start)) return start;
+  }
+  return text.slice(0, 1);
 }
 
 class IdProblem extends Error {}

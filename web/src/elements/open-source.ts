@@ -75,7 +75,7 @@ export class OpenSource extends LitElement {
         <input id="folder" type="file" webkitdirectory aria-label="Model folder" @change=${this.#onPicked} />
       </div>
       <form @submit=${this.#onAddress}>
-        <label for="address">Or give the address of a .gguf, or the addresses of a model's files</label>
+        <label for="address">Or give the address of a .gguf, of a folder that is laid out as on a hub, or of each file of a model</label>
         <input
           id="address"
           type="text"
@@ -85,7 +85,7 @@ export class OpenSource extends LitElement {
           placeholder="https://…/model.gguf"
         />
         <button>Open</button>
-        <p>The page then asks that server for the file, and for nothing else.</p>
+        <p>The page then asks that server for the model’s files, and for nothing else.</p>
       </form>`;
   }
 

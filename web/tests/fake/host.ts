@@ -22,7 +22,7 @@ export type Post = (message: unknown, transfer: ArrayBuffer[]) => void;
 const WORDS = ['⏎', '␣the', '␣cat', '␣sat', '␣on', '␣a', '␣mat', '.', '␣Lily', '␣was', '␣happy', '␣and', '␣she', '<0xE2>'];
 
 /** Names of files that make it behave in a certain way. */
-export const TRICKS = { broken: 'broken.gguf', slow: 'slow.gguf', ids: 'model.safetensors', large: 'large.gguf' } as const;
+export const TRICKS = { broken: 'broken.gguf', slow: 'slow.gguf', ids: 'model.safetensors', large: 'large.gguf', narrow: 'narrow.gguf' } as const;
 
 export class Host {
   #model: ModelInfo | undefined;
@@ -168,7 +168,7 @@ export function modelNamed(name: string, tokenizer: boolean, large = false): Mod
     headDim: 8,
     hidden: 64,
     vocab: 512,
-    context: large ? 2048 : 512,
+    context: large ? 2048 : name === TRICKS.narrow ? 12 : 512,
     dtypes: { F32: 1.04e6 },
     weightBytes: 1.04e6,
     tokenizer: tokenizer ? 'BPE' : null,
