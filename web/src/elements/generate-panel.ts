@@ -2,10 +2,14 @@ import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
 import { controls, shared } from '../views/element.js';
 import '../views/token-run.js';
+import { drawnStep, drawnStyles } from './drawn-step.js';
 import type { Generation } from './generation.js';
 import type { Inspection } from './inspection.js';
 import './sampler-form.js';
 import { Watch } from './store.js';
+
+/** How many candidates are shown beneath the text where the next-token panel is out of sight. */
+const HERE = 8;
 
 /** Lets the model go on: start and stop, how tokens are drawn, and the text as it comes. */
 @customElement('gb-generate-panel')
@@ -17,6 +21,7 @@ export class GeneratePanel extends LitElement {
   static override readonly styles = [
     shared,
     controls,
+    drawnStyles,
     css`
       :host {
         margin-top: 1.25rem;
@@ -51,6 +56,15 @@ export class GeneratePanel extends LitElement {
         border: 1px solid var(--rule);
         background: var(--surface);
       }
+      /* Where panels are stacked, what was tapped is explained here; in wide windows the panel to the right does. */
+      .here {
+        margin: 0 0 0.8rem;
+      }
+      @media (min-width: 1181px) {
+        .here {
+          display: none;
+        }
+      }
       .note {
         margin: 0 0 0.5rem;
         font-size: var(--small);
@@ -61,7 +75,8 @@ export class GeneratePanel extends LitElement {
 
   override render(): TemplateResult {
     const { generation } = this;
-    const { running, steps, ending } = generation;
+    const { running, steps, ending, locked } = generation;
+    const step = locked === null ? undefined : steps[locked];
     const ready = this.inspection.tokens.length > 0 && this.inspection.problem === '';
     return html`<h3>Let it go on</h3>
       <div class="row">
@@ -76,11 +91,12 @@ export class GeneratePanel extends LitElement {
       ${steps.length > 0
         ? html`<gb-token-run
             .tokens=${steps}
-            .selected=${generation.locked}
+            .selected=${locked}
             @gb-token-preview=${this.#onPreview}
             @gb-token-pick=${this.#onPick}
           ></gb-token-run>`
         : nothing}
+      ${step ? html`<div class="here">${drawnStep(step, HERE)}</div>` : nothing}
       <p class="note" role="status">${this.#status(running, steps.length, ending)}</p>
       ${!running && steps.length > 0
         ? html`<div class="row">

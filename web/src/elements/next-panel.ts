@@ -1,10 +1,11 @@
-import { css, html, LitElement, type TemplateResult } from 'lit';
+import { html, LitElement, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
 import type { Candidate } from '../client/index.js';
 import '../views/candidate-table.js';
 import { shared } from '../views/element.js';
 import { percent } from '../views/format.js';
 import { tokenText } from '../views/label.js';
+import { drawnStep, drawnStyles } from './drawn-step.js';
 import type { Generation } from './generation.js';
 import type { Inspection } from './inspection.js';
 import { panel } from './panel.js';
@@ -22,12 +23,7 @@ export class NextPanel extends LitElement {
   static override readonly styles = [
     shared,
     panel,
-    css`
-      bdi {
-        font-family: var(--mono);
-        color: var(--ink);
-      }
-    `,
+    drawnStyles,
   ];
 
   override render(): TemplateResult {
@@ -36,16 +32,7 @@ export class NextPanel extends LitElement {
     return html`<section aria-labelledby="title">
       <h2 id="title">Next token ${step ? html`<small>generated token ${step.index + 1}</small>` : ''}</h2>
       ${step
-        ? html`<p class="note">
-              Drawn: <bdi>${tokenText(step.token)}</bdi>. Raw is the model’s own probability; sampled is what it was drawn
-              from, after the sampler’s stages.
-            </p>
-            <gb-candidate-table
-              .candidates=${step.top.raw.slice(0, SHOWN)}
-              .sampled=${step.top.final}
-              .complete=${(step.stages.at(-1)?.kept ?? Infinity) <= step.top.final.length}
-              .drawn=${step.id}
-            ></gb-candidate-table>`
+        ? drawnStep(step, SHOWN)
         : this.#afterPrompt()}
     </section>`;
   }
