@@ -54,6 +54,8 @@ for (const [size, viewport] of Object.entries(SIZES)) {
         await app.generate();
         await page.locator('gb-generate-panel summary').click();
         await app.generated.nth(4).click();
+        // Where panels are stacked, what was tapped is explained beneath it.
+        await expect(page.locator('gb-generate-panel gb-candidate-table')).toBeVisible({ visible: size === 'phone' });
         await look(page, `${size}-${colorScheme}-generated`);
       });
     });

@@ -1,5 +1,4 @@
 import { defineConfig, type PlaywrightTestOptions, type PlaywrightWorkerOptions, type Project } from '@playwright/test';
-import { SITE } from './support/paths.ts';
 import type { Backend } from './support/test.ts';
 
 type WorkerOptions = PlaywrightWorkerOptions & { readonly backend: Backend };
@@ -34,9 +33,10 @@ export default defineConfig<PlaywrightTestOptions, WorkerOptions>({
   reporter: 'list',
   forbidOnly: true,
   workers: 2,
-  use: { baseURL: SITE, viewport: { width: 1440, height: 900 } },
+  use: { viewport: { width: 1440, height: 900 } },
   projects: [
-    project('cpu', [], { timeout: 60_000, expect: { timeout: 10_000 }, testIgnore: /webgpu\.spec/ }),
+    // Generous: two tests share two cores, right after a build.
+    project('cpu', [], { timeout: 90_000, expect: { timeout: 20_000 }, testIgnore: /webgpu\.spec/ }),
     // A software adapter compiles shaders for seconds.
     project('webgpu', SOFTWARE_GPU, {
       timeout: 180_000,

@@ -19,8 +19,5 @@ export const SCREENS = resolve(import.meta.dirname, '../results/screens');
 /** Files made for the tests, kept between runs. */
 export const SCRATCH = resolve(import.meta.dirname, '../results/scratch');
 
-/** Where the site is served by `playwright.config.ts` when `cargo xtask test` does not. */
-export const OWN_PORT = 4199;
-
-/** Address of the built site, ending in a slash. */
-export const SITE = process.env['GLASSBOX_URL'] ?? `http://127.0.0.1:${OWN_PORT}/`;
+/** Address of the built site, ending in a slash. Where nobody gave it, the global setup serves the site and sets it. */
+export const SITE = process.env['GLASSBOX_URL'] ?? '';

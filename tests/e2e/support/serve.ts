@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
-import { DIST, OWN_PORT } from './paths.ts';
+import { DIST } from './paths.ts';
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -11,10 +12,12 @@ const TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
-/** Playwright's global setup: serves the built site where `cargo xtask test` does not. */
+/** Playwright's global setup: serves the built site on a free port where `cargo xtask test` does not. */
 export default async function setup(): Promise<(() => void) | undefined> {
   if (process.env['GLASSBOX_URL'] !== undefined) return undefined;
-  const server = await serveSite('/', OWN_PORT, true);
+  const server = await serveSite('/', 0, true);
+  // The test processes start after this, with this environment.
+  process.env['GLASSBOX_URL'] = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   return () => {
     stop(server);
   };
