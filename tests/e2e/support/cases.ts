@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
 import { FIXTURES, SCRATCH } from './paths.ts';
@@ -77,10 +77,14 @@ export function variant(title: string): Variant {
   return found;
 }
 
-/** A folder with nothing but a variant's files, as one has it from a hub; the fixture's own holds goldens as well. */
+/**
+ * A folder with nothing but a variant's files, as one has it from a hub; the fixture's own holds goldens as well.
+ * A new one each time: a browser refuses to read a file that was written after it was picked, and tests run side by side.
+ */
 export function cleanFolder({ case: described, folder, files }: Variant, name = described.name): string {
-  const clean = join(SCRATCH, name);
-  mkdirSync(clean, { recursive: true });
+  mkdirSync(SCRATCH, { recursive: true });
+  const clean = join(mkdtempSync(join(SCRATCH, 'clean-')), name);
+  mkdirSync(clean);
   for (const file of files) copyFileSync(join(folder, file), join(clean, file));
   return clean;
 }

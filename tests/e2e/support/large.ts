@@ -10,16 +10,18 @@ const INNER = 768;
 export const LARGE = { layers: LAYERS, heads: 8, vocab: 512, context: 4096 } as const;
 
 /**
- * The folder of a Llama of 5 million made-up parameters, written once, for tests of what happens while the engine is at
+ * The folder of a Llama of 5 million made-up parameters, written once a worker, for tests of what happens while the engine is at
  * work: the fixtures are done before anyone can look.
  */
 export function largeModel(): readonly string[] {
-  const paths = ['config.json', 'model.safetensors'].map((name) => join(SCRATCH, 'large', name));
+  // One folder for each of Playwright's workers: a file must not be written again after a browser has picked it.
+  const folder = join(SCRATCH, `worker-${process.env.TEST_PARALLEL_INDEX ?? '0'}`, 'large');
+  const paths = ['config.json', 'model.safetensors'].map((name) => join(folder, name));
   const [config = '', weights = ''] = paths;
   if (existsSync(weights)) return paths;
-  mkdirSync(join(SCRATCH, 'large'), { recursive: true });
+  mkdirSync(folder, { recursive: true });
   writeFileSync(config, JSON.stringify(CONFIG));
-  // Two workers may write at once; each file appears whole.
+  // The file appears whole, or a run that was ended in the middle would leave half of one.
   writeFileSync(`${weights}.${process.pid}`, safetensors(shapes()));
   renameSync(`${weights}.${process.pid}`, weights);
   return paths;
