@@ -114,7 +114,7 @@ test.describe('the prompt', () => {
     await expect(page.getByRole('alert')).toContainText('There is no token 999');
     await expect(page.getByRole('button', { name: 'Run', exact: true })).toBeDisabled();
     await app.write('1, 403, 407');
-    expect(await app.ids()).toEqual([1, 403, 407]);
+    await expect.poll(() => app.ids()).toEqual([1, 403, 407]);
     await app.generateGreedily(3);
     expect(await app.generate()).toHaveLength(3);
   });
@@ -125,7 +125,7 @@ test.describe('the prompt', () => {
     await expect(page.getByRole('alert')).toContainText(/this model holds 64/);
     await expect(page.getByRole('button', { name: 'Run', exact: true })).toBeDisabled();
     await app.write(TEXT);
-    expect(await app.ids()).toEqual(IDS);
+    await expect.poll(() => app.ids()).toEqual(IDS);
   });
 });
 
@@ -221,7 +221,7 @@ test.describe('what goes wrong', () => {
     await expect(app.errors.locator('.hint')).toHaveText(/NaN/);
     await app.drop(cleanFolder(GQA));
     await app.write(TEXT);
-    expect(await app.ids()).toEqual(IDS);
+    await expect.poll(() => app.ids()).toEqual(IDS);
   });
 
   test('a name full of markup is shown as it is written', async ({ page }) => {
@@ -247,7 +247,7 @@ test.describe('what goes wrong', () => {
     await app.drop(...largeModel());
     await app.openByDrop(cleanFolder(GQA));
     await app.write(TEXT);
-    expect(await app.ids()).toEqual(IDS);
+    await expect.poll(() => app.ids()).toEqual(IDS);
     await expect(app.errors).toHaveCount(0);
     await app.generateGreedily(3);
     await app.generate();

@@ -10,7 +10,7 @@ test('a model is opened, pictured and goes on as transformers does', async ({ pa
   await app.openByDrop(cleanFolder(GQA));
   await expect(app.status).toContainText('GPU');
   await app.write(GQA.case.prompt.text);
-  expect(await app.ids()).toEqual(GQA.case.prompt.ids_with_special);
+  await expect.poll(() => app.ids()).toEqual(GQA.case.prompt.ids_with_special);
   await app.generateGreedily(4);
   await app.generate();
   await page.getByRole('button', { name: 'Add to prompt' }).click();
