@@ -39,11 +39,6 @@ impl KvCache {
         self.capacity
     }
 
-    /// Forgets all positions from `len` on; what is left can be continued with other tokens.
-    pub fn truncate(&mut self, len: usize) {
-        self.len = self.len.min(len);
-    }
-
     /// Makes room for `count` more positions, doubling so that copying stays linear overall.
     pub(crate) fn reserve(&mut self, count: usize, context: usize) {
         let needed = self.len + count;

@@ -106,21 +106,22 @@ pub fn candidates(
 
 /// A generated token with all stages of its distribution.
 pub fn step(model: &Model, step: &Step, timing: GenerationTiming, n: usize) -> protocol::Event {
-    let stages = &step.draw.stages;
-    let (raw, last) = (&stages[0], &stages[stages.len() - 1]);
+    let raw = &step.draw.stages[0];
     let stage = |d: &Distribution| protocol::Stage {
         name: stage_name(d.stage),
         kept: d.ids.len() as u32,
         entropy: d.entropy(),
         top: candidates(model, d, raw, n),
     };
+    let stages: Vec<protocol::Stage> = step.draw.stages.iter().map(stage).collect();
     protocol::Event::Step {
         index: step.index as u32,
         token: token(model, step.draw.id),
         text: step.text.clone(),
-        raw: candidates(model, raw, raw, n),
-        r#final: candidates(model, last, raw, n),
-        stages: stages.iter().map(stage).collect(),
+        // The first stage and the last: found once, since this is done for every token.
+        raw: stages[0].top.clone(),
+        r#final: stages[stages.len() - 1].top.clone(),
+        stages,
         timing: self::timing(timing),
     }
 }
