@@ -32,6 +32,9 @@ export default defineConfig<PlaywrightTestOptions, WorkerOptions>({
   outputDir: 'results/artifacts',
   reporter: 'list',
   forbidOnly: true,
+  // Two browsers share two cores with what a build left behind: what fails is tried once more, and what passed only then
+  // is named in the summary as flaky.
+  retries: 1,
   workers: 2,
   use: { viewport: { width: 1440, height: 900 } },
   projects: [

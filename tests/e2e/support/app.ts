@@ -37,13 +37,24 @@ export class App {
     return app;
   }
 
-  /** Drops files or folders on the page, as the operating system does. */
+  /**
+   * Drops files or folders on the page, as the operating system does. Chromium sometimes loses a drag that comes while
+   * it lays the page out: what did not arrive is dropped again, as a hand would.
+   */
   async drop(...paths: readonly string[]): Promise<void> {
     const session = await this.page.context().newCDPSession(this.page);
     const data = { items: [], files: [...paths], dragOperationsMask: 1 };
-    for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
-      await session.send('Input.dispatchDragEvent', { type, x: 200, y: 200, data });
-    }
+    await expect(async () => {
+      await this.page.evaluate(() => {
+        const mark = (): void => document.documentElement.setAttribute('data-dropped', '');
+        document.documentElement.removeAttribute('data-dropped');
+        window.addEventListener('drop', mark, { capture: true, once: true });
+      });
+      for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
+        await session.send('Input.dispatchDragEvent', { type, x: 200, y: 200, data });
+      }
+      await expect(this.page.locator('html[data-dropped]')).toBeAttached({ timeout: 2_000 });
+    }).toPass();
     await session.detach();
   }
 

@@ -105,9 +105,9 @@ fn playwright(line: &str) -> Option<Counts> {
     let number = number.parse().ok()?;
     let outcome = rest.split(" (").next()?;
     match outcome {
-        // A test that passed only when repeated is not one to rely on.
-        "failed" | "flaky" | "interrupted" => Some(Counts { failed: number, ..Counts::default() }),
-        "passed" => Some(Counts { passed: number, ..Counts::default() }),
+        "failed" | "interrupted" => Some(Counts { failed: number, ..Counts::default() }),
+        // Passed when repeated: the suite's configuration says how often, its summary which.
+        "passed" | "flaky" => Some(Counts { passed: number, ..Counts::default() }),
         "skipped" | "did not run" => Some(Counts { skipped: number, ..Counts::default() }),
         _ => None,
     }
@@ -149,7 +149,7 @@ mod tests {
     fn outcomes_of_playwright_are_read() {
         let output = "Running 9 tests using 1 worker\n  ✓  1 a.spec.ts:3:1 › 5 passed ones (1s)\n\
             \u{1b}[31m  1 failed\u{1b}[39m\n    [chromium] › a.spec.ts:9:1 › opens\n  1 flaky\n  2 skipped\n  1 did not run\n  4 passed (12.3s)\n";
-        assert_eq!(Printer::Playwright.count(output), counts(4, 2, 3));
+        assert_eq!(Printer::Playwright.count(output), counts(5, 1, 3));
         assert_eq!(Printer::Playwright.count("  12 passed (1.2m)\n"), counts(12, 0, 0));
     }
 }
