@@ -4,9 +4,11 @@ use std::fmt;
 
 use crate::FormatError;
 
-/// How a tensor's elements are stored. Block types hold 32 consecutive elements of a row.
+/// How a tensor's elements are stored. Block types hold 32 or 256 consecutive elements of a row;
+/// the layouts are those of `ggml-common.h` in llama.cpp, spelled out in [`dequant`](crate::dequant).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
+#[allow(non_camel_case_types, reason = "the names every tool and file uses")]
 pub enum DType {
     /// IEEE 754 single precision.
     F32,
@@ -19,17 +21,54 @@ pub enum DType {
     /// Blocks of 32: an f16 scale, then 16 bytes; byte `i` holds element `i` in its low nibble and
     /// `i + 16` in its high one. `x = scale * (q - 8)`.
     Q4_0,
+    /// As `Q4_0`, with an f16 minimum after the scale. `x = scale * q + minimum`.
+    Q4_1,
+    /// As `Q4_0` with a fifth bit: 32 high bits stand between scale and nibbles. `x = scale * (q - 16)`.
+    Q5_0,
+    /// As `Q5_0`, with an f16 minimum after the scale. `x = scale * q + minimum`.
+    Q5_1,
+    /// Blocks of 256: 16 groups with 4-bit scale and minimum, 2 bits an element.
+    Q2_K,
+    /// Blocks of 256: 16 groups with a 6-bit signed scale, 3 bits an element.
+    Q3_K,
+    /// Blocks of 256: 8 groups with 6-bit scale and minimum, 4 bits an element.
+    Q4_K,
+    /// Blocks of 256: 8 groups with 6-bit scale and minimum, 5 bits an element.
+    Q5_K,
+    /// Blocks of 256: 16 groups with an 8-bit signed scale, 6 bits an element.
+    Q6_K,
+    /// As `Q4_0`, but a nibble is an index into a table of 16 values that are not evenly spaced.
+    IQ4_NL,
+    /// Blocks of 256: 8 groups with a 6-bit signed scale, elements as in `IQ4_NL`.
+    IQ4_XS,
 }
 
 impl DType {
     /// Every type that can be read.
-    pub const ALL: [Self; 5] = [Self::F32, Self::F16, Self::BF16, Self::Q8_0, Self::Q4_0];
+    pub const ALL: [Self; 15] = [
+        Self::F32,
+        Self::F16,
+        Self::BF16,
+        Self::Q8_0,
+        Self::Q4_0,
+        Self::Q4_1,
+        Self::Q5_0,
+        Self::Q5_1,
+        Self::Q2_K,
+        Self::Q3_K,
+        Self::Q4_K,
+        Self::Q5_K,
+        Self::Q6_K,
+        Self::IQ4_NL,
+        Self::IQ4_XS,
+    ];
 
     /// Elements in a block; 1 for plain types.
     pub const fn block_elements(self) -> usize {
         match self {
             Self::F32 | Self::F16 | Self::BF16 => 1,
-            Self::Q8_0 | Self::Q4_0 => 32,
+            Self::Q8_0 | Self::Q4_0 | Self::Q4_1 | Self::Q5_0 | Self::Q5_1 | Self::IQ4_NL => 32,
+            Self::Q2_K | Self::Q3_K | Self::Q4_K | Self::Q5_K | Self::Q6_K | Self::IQ4_XS => 256,
         }
     }
 
@@ -39,7 +78,16 @@ impl DType {
             Self::F32 => 4,
             Self::F16 | Self::BF16 => 2,
             Self::Q8_0 => 34,
-            Self::Q4_0 => 18,
+            Self::Q4_0 | Self::IQ4_NL => 18,
+            Self::Q4_1 => 20,
+            Self::Q5_0 => 22,
+            Self::Q5_1 => 24,
+            Self::Q2_K => 84,
+            Self::Q3_K => 110,
+            Self::Q4_K => 144,
+            Self::Q5_K => 176,
+            Self::Q6_K => 210,
+            Self::IQ4_XS => 136,
         }
     }
 
@@ -72,6 +120,16 @@ impl DType {
             Self::BF16 => "BF16",
             Self::Q8_0 => "Q8_0",
             Self::Q4_0 => "Q4_0",
+            Self::Q4_1 => "Q4_1",
+            Self::Q5_0 => "Q5_0",
+            Self::Q5_1 => "Q5_1",
+            Self::Q2_K => "Q2_K",
+            Self::Q3_K => "Q3_K",
+            Self::Q4_K => "Q4_K",
+            Self::Q5_K => "Q5_K",
+            Self::Q6_K => "Q6_K",
+            Self::IQ4_NL => "IQ4_NL",
+            Self::IQ4_XS => "IQ4_XS",
         }
     }
 }

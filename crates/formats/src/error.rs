@@ -70,7 +70,7 @@ pub enum FormatError {
     SizeMismatch { file: String, tensor: String, shape: Vec<u64>, dtype: String, expected: u64, found: u64 },
     /// Weights are stored in a type that is not supported.
     #[error(
-        "tensor {tensor} is stored as {dtype} (tensors of this type in {file}: {tensors}); supported are F32, F16, BF16, Q8_0 and Q4_0"
+        "tensor {tensor} is stored as {dtype} (tensors of this type in {file}: {tensors}), which is not supported"
     )]
     UnsupportedDType { file: String, tensor: String, dtype: String, tensors: usize },
     /// `config.json` announces weights packed by a quantisation method.
@@ -208,8 +208,12 @@ impl FormatError {
             Self::DuplicateTensor { .. } | Self::IndexTensorMissing { .. } => {
                 "The shards do not belong together. Download all of them again, from the same revision."
             }
-            Self::UnsupportedDType { .. } => "Use the model's F16, BF16, Q8_0 or Q4_0 variant.",
-            Self::UnsupportedQuantisation { .. } => "Use the original model, or its GGUF in Q8_0 or Q4_0.",
+            Self::UnsupportedDType { .. } => {
+                "Use another variant of the model: F16, BF16, Q8_0, Q6_K, Q5_K, Q4_K or Q4_0 are sure to work."
+            }
+            Self::UnsupportedQuantisation { .. } => {
+                "Use the original model, or a GGUF of it (Q8_0, Q6_K, Q5_K, Q4_K…)."
+            }
             Self::TensorMissing { .. } => {
                 "The file is not a complete model (perhaps an adapter), or its architecture is not supported."
             }

@@ -13,7 +13,9 @@ const FILE: &[u8] = include_bytes!("data/golden.gguf");
 const GOLDEN: &str = include_str!("data/golden.txt");
 
 fn fnv1a(values: &[f32]) -> String {
-    let bytes = values.iter().flat_map(|x| x.to_le_bytes());
+    // As in generate.py: the payload of a NaN depends on the processor.
+    let bits = values.iter().map(|x| if x.is_nan() { 0x7fc0_0000 } else { x.to_bits() });
+    let bytes = bits.flat_map(u32::to_le_bytes);
     let state = bytes
         .fold(0xcbf2_9ce4_8422_2325, |state: u64, b| (state ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
     format!("{state:016x}")
@@ -27,14 +29,17 @@ fn golden(name: &str) -> &'static str {
 #[test]
 fn tensors_equal_gguf_py() {
     let checkpoint = common::open_gguf(FILE.to_vec()).unwrap();
-    assert_eq!(checkpoint.tensors.len(), 7);
+    assert_eq!(checkpoint.tensors.len(), GOLDEN.lines().count() - 2);
     let mut types = Vec::new();
     for (name, tensor) in &checkpoint.tensors {
-        assert_eq!(tensor.shape, [6, 64]);
+        assert_eq!(tensor.shape.last(), Some(&256));
         let bytes = block_on(checkpoint.read(tensor, 0, tensor.bytes as usize)).unwrap();
         let mut values = vec![0.0; tensor.elements() as usize];
         to_f32(tensor.dtype, &bytes, &mut values).unwrap();
         assert_eq!(fnv1a(&values), golden(name), "{name}");
+        if tensor.dtype.is_quantised() {
+            assert!(name.ends_with(".normal") || values.iter().any(|x| x.is_nan()), "{name}: edge scales");
+        }
         types.push(tensor.dtype);
     }
     types.sort();
@@ -74,9 +79,9 @@ fn an_empty_tensor_is_fine() {
 
 #[test]
 fn lengths_must_match() {
-    let mut out = [0.0; 64];
+    let mut out = [0.0; 512];
     for dtype in DType::ALL {
-        let right = dtype.bytes_for(64).unwrap() as usize;
+        let right = dtype.bytes_for(512).unwrap() as usize;
         to_f32(dtype, &vec![0; right], &mut out).unwrap();
         for wrong in [0, right - 1, right + 1] {
             let error = to_f32(dtype, &vec![0; wrong], &mut out).unwrap_err();

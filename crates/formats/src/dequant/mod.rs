@@ -1,6 +1,13 @@
 //! Stored elements to `f32`: the plain reference every faster kernel is checked against.
 //!
-//! Bit-exact with gguf-py's `quants.dequantize` (`tests/data` holds golden values from it).
+//! Bit-exact with gguf-py's `quants.dequantize` (`tests/data` holds golden values from it): every
+//! finite number and infinity has the same bits. Where a damaged scale makes a NaN, ours is a NaN
+//! too; its payload depends on the processor, theirs and ours.
+
+mod k;
+mod legacy;
+
+pub use legacy::IQ4_VALUES;
 
 use crate::{DType, FormatError};
 
@@ -17,8 +24,18 @@ pub fn to_f32(dtype: DType, bytes: &[u8], out: &mut [f32]) -> Result<(), FormatE
         DType::F32 => each::<4>(bytes, out, f32::from_le_bytes),
         DType::F16 => each::<2>(bytes, out, |b| f16_to_f32(u16::from_le_bytes(b))),
         DType::BF16 => each::<2>(bytes, out, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)),
-        DType::Q8_0 => q8_0(bytes, out),
-        DType::Q4_0 => q4_0(bytes, out),
+        DType::Q8_0 => legacy::q8_0(bytes, out),
+        DType::Q4_0 => legacy::q4_0(bytes, out),
+        DType::Q4_1 => legacy::q4_1(bytes, out),
+        DType::Q5_0 => legacy::q5_0(bytes, out),
+        DType::Q5_1 => legacy::q5_1(bytes, out),
+        DType::Q2_K => k::q2_k(bytes, out),
+        DType::Q3_K => k::q3_k(bytes, out),
+        DType::Q4_K => k::q4_k(bytes, out),
+        DType::Q5_K => k::q5_k(bytes, out),
+        DType::Q6_K => k::q6_k(bytes, out),
+        DType::IQ4_NL => legacy::iq4_nl(bytes, out),
+        DType::IQ4_XS => k::iq4_xs(bytes, out),
     }
     Ok(())
 }
@@ -27,6 +44,22 @@ fn each<const N: usize>(bytes: &[u8], out: &mut [f32], convert: impl Fn([u8; N])
     for (x, b) in out.iter_mut().zip(bytes.as_chunks::<N>().0) {
         *x = convert(*b);
     }
+}
+
+fn each_block<const BYTES: usize, const ELEMENTS: usize>(
+    bytes: &[u8],
+    out: &mut [f32],
+    expand: impl Fn(&[u8; BYTES], &mut [f32; ELEMENTS]),
+) {
+    let blocks = bytes.as_chunks().0;
+    for (block, out) in blocks.iter().zip(out.as_chunks_mut().0) {
+        expand(block, out);
+    }
+}
+
+/// The f16 at byte `at` of a block.
+fn half(block: &[u8], at: usize) -> f32 {
+    f16_to_f32(u16::from_le_bytes([block[at], block[at + 1]]))
 }
 
 /// Half to single precision, exactly, without branches so that the loop vectorises.
@@ -41,24 +74,4 @@ pub fn f16_to_f32(half: u16) -> f32 {
     let finite = (f32::from_bits(magnitude << 13) * SCALE).to_bits();
     let special = 0x7f80_0000 | (magnitude << 13);
     f32::from_bits(sign | if magnitude >= INFINITY { special } else { finite })
-}
-
-fn q8_0(bytes: &[u8], out: &mut [f32]) {
-    for (block, out) in bytes.as_chunks::<34>().0.iter().zip(out.as_chunks_mut::<32>().0) {
-        let scale = f16_to_f32(u16::from_le_bytes([block[0], block[1]]));
-        for (x, q) in out.iter_mut().zip(&block[2..]) {
-            *x = scale * f32::from(q.cast_signed());
-        }
-    }
-}
-
-fn q4_0(bytes: &[u8], out: &mut [f32]) {
-    for (block, out) in bytes.as_chunks::<18>().0.iter().zip(out.as_chunks_mut::<32>().0) {
-        let scale = f16_to_f32(u16::from_le_bytes([block[0], block[1]]));
-        let (low, high) = out.split_at_mut(16);
-        for ((l, h), q) in low.iter_mut().zip(high).zip(&block[2..]) {
-            *l = scale * f32::from((q & 0x0f).cast_signed() - 8);
-            *h = scale * f32::from((q >> 4).cast_signed() - 8);
-        }
-    }
 }
