@@ -23,7 +23,7 @@ const MAX_CARD_BYTES: u64 = 1 << 20;
 pub enum Format {
     /// One or more safetensors files.
     Safetensors,
-    /// One GGUF file.
+    /// One GGUF file, or the parts of a split one.
     Gguf {
         /// Version of the format: 2 or 3.
         version: u32,
@@ -96,7 +96,7 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// Finds the model among `files` and reads its headers and small files.
     ///
-    /// Understands one safetensors file, shards with or without their index, and one GGUF file; for
+    /// Understands one safetensors file, shards with or without their index, one GGUF file, and the parts of a split one; for
     /// safetensors `config.json` must be beside them. `tokenizer.json`, `tokenizer_config.json`,
     /// `chat_template.jinja`, `generation_config.json` and `README.md` are read where they are there.
     ///
@@ -105,9 +105,10 @@ impl Checkpoint {
     pub async fn open(files: FileSet) -> Result<Self, FormatError> {
         match select::weights(&files).await? {
             Weights::Single(file) => match weights_content(&files, file).await? {
-                Content::Gguf => Self::open_gguf(files, file).await,
+                Content::Gguf => Self::open_gguf(files, &[file]).await,
                 _ => Self::open_hub(files, &[file], None).await,
             },
+            Weights::Parts(parts) => Self::open_gguf(files, &parts).await,
             Weights::Shards(shards) => Self::open_hub(files, &shards, None).await,
             Weights::Indexed(file) => {
                 let index = read_index(&files, file).await?;
@@ -117,16 +118,16 @@ impl Checkpoint {
         }
     }
 
-    async fn open_gguf(files: FileSet, file: usize) -> Result<Self, FormatError> {
-        let source = files.get(file).ok_or(FormatError::NoFiles)?;
-        let mut header = gguf::read_header(source, file).await?;
+    async fn open_gguf(files: FileSet, candidates: &[usize]) -> Result<Self, FormatError> {
+        let (mut header, parts) = gguf::read_model(&files, candidates).await?;
         let card = Card::from_gguf(&header.metadata);
         let vocabulary = gguf::Vocabulary::take(&mut header.metadata)?;
-        let mut used = BTreeSet::from([file]);
+        let first = parts.first().copied().unwrap_or(0);
+        let mut used: BTreeSet<usize> = parts.into_iter().collect();
         let tokenizer = if vocabulary.is_some() {
             TokenizerFiles { vocabulary, ..TokenizerFiles::default() }
         } else {
-            TokenizerFiles::read(&files, file, &mut used).await?
+            TokenizerFiles::read(&files, first, &mut used).await?
         };
         Ok(Self {
             format: Format::Gguf { version: header.version },

@@ -97,9 +97,9 @@ pub enum FormatError {
     /// A GGUF version that is not read.
     #[error("{file} is GGUF version {version}; versions 2 and 3 are supported")]
     GgufVersion { file: String, version: u32 },
-    /// One of several files a GGUF model was split into.
-    #[error("{file} is one of {count} parts of a split GGUF model")]
-    GgufSplit { file: String, count: u64 },
+    /// Parts of a split GGUF model that do not belong together.
+    #[error("{file} does not belong to the other parts of the split model: {message}")]
+    GgufSplit { file: String, message: String },
     /// A count or length in the header that no real file has.
     #[error("{file}: {what} is {value}; at most {cap} is accepted")]
     GgufLimit { file: String, what: String, value: u64, cap: u64 },
@@ -205,8 +205,8 @@ impl FormatError {
             Self::InvalidJson { .. } => {
                 "The file is damaged or was edited. Download it again from the model's page."
             }
-            Self::DuplicateTensor { .. } | Self::IndexTensorMissing { .. } => {
-                "The shards do not belong together. Download all of them again, from the same revision."
+            Self::DuplicateTensor { .. } | Self::IndexTensorMissing { .. } | Self::GgufSplit { .. } => {
+                "The parts do not belong together. Download all of them again, from the same revision."
             }
             Self::UnsupportedDType { .. } => {
                 "Use another variant of the model: F16, BF16, Q8_0, Q6_K, Q5_K, Q4_K or Q4_0 are sure to work."
@@ -226,7 +226,6 @@ impl FormatError {
                 "Convert the original model again with a current llama.cpp to get a GGUF file of version 3."
             }
             Self::GgufVersion { .. } => "Use a file of version 3, or a newer Glassbox.",
-            Self::GgufSplit { .. } => "Join the parts with `llama-gguf-split --merge`, then open the result.",
             Self::MetadataMissing { .. } | Self::MetadataType { .. } | Self::Vocabulary { .. } => {
                 "The file was written by a faulty or outdated tool. Convert the original model again with a current llama.cpp."
             }

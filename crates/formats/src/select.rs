@@ -14,6 +14,8 @@ const MAX_NAMES: usize = 4;
 pub(crate) enum Weights {
     /// One file, of either format.
     Single(usize),
+    /// Several GGUF files: the parts of one model, as far as their names tell.
+    Parts(Vec<usize>),
     /// Shards listed by an index file.
     Indexed(usize),
     /// Shards without an index, told by their names; all of them are there.
@@ -58,14 +60,12 @@ fn by_name(files: &FileSet, named: &[usize]) -> Result<Weights, FormatError> {
     if let Some(i) = called(&indexes, "model.safetensors.index.json").or(indexes.first().copied()) {
         return Ok(Weights::Indexed(i));
     }
+    let model = |i: usize| shard_number(base_name(name(i))).map(|(prefix, _, total)| (prefix, total));
     match (safetensors.as_slice(), ggufs.as_slice()) {
         ([one], _) if shard_number(base_name(name(*one))).is_none() => Ok(Weights::Single(*one)),
         ([_, ..], _) => shards(files, &safetensors),
         ([], [one]) => Ok(Weights::Single(*one)),
-        // The parts of a split GGUF: the first one's metadata tells so.
-        ([], [first, ..]) if ggufs.iter().all(|&i| shard_number(base_name(name(i))).is_some()) => {
-            Ok(Weights::Single(*first))
-        }
+        ([], [first, ..]) if ggufs.iter().all(|&i| model(i) == model(*first)) => Ok(Weights::Parts(ggufs)),
         _ => Err(FormatError::SeveralModels { names: list(ggufs.iter().map(|&i| name(i))) }),
     }
 }
@@ -96,7 +96,7 @@ fn shards(files: &FileSet, candidates: &[usize]) -> Result<Weights, FormatError>
 }
 
 /// Splits `prefix-00002-of-00005.ext` into prefix, 2 and 5.
-fn shard_number(name: &str) -> Option<(&str, u32, u32)> {
+pub(crate) fn shard_number(name: &str) -> Option<(&str, u32, u32)> {
     let stem = &name[..name.rfind('.')?];
     let (rest, total) = stem.rsplit_once("-of-")?;
     let (prefix, number) = rest.rsplit_once('-')?;
@@ -115,7 +115,7 @@ async fn by_content(files: &FileSet) -> Result<Weights, FormatError> {
     for (i, file) in files.iter().take(MAX_SNIFFED) {
         let content = sniff(file).await?;
         match content {
-            Content::Safetensors | Content::Gguf => models.push(i),
+            Content::Safetensors | Content::Gguf => models.push((i, content)),
             Content::Json | Content::Text | Content::Unknown => {}
             _ if culprit.is_some() || is_companion(file.name()) => {}
             _ => culprit = Some((file.name(), content)),
@@ -123,8 +123,11 @@ async fn by_content(files: &FileSet) -> Result<Weights, FormatError> {
     }
     let name = |i: usize| files.get(i).map_or("", ByteSource::name);
     match (models.as_slice(), culprit) {
-        ([one], _) => Ok(Weights::Single(*one)),
-        ([_, ..], _) => Err(FormatError::SeveralModels { names: list(models.iter().map(|&i| name(i))) }),
+        ([(one, _)], _) => Ok(Weights::Single(*one)),
+        ([_, ..], _) if models.iter().all(|(_, content)| *content == Content::Gguf) => {
+            Ok(Weights::Parts(models.into_iter().map(|(i, _)| i).collect()))
+        }
+        ([_, ..], _) => Err(FormatError::SeveralModels { names: list(models.iter().map(|&(i, _)| name(i))) }),
         ([], Some((file, content))) => Err(FormatError::WrongContent { file: file.to_owned(), content }),
         ([], None) => Err(FormatError::NoWeights {
             count: files.len(),

@@ -238,13 +238,6 @@ fn several_models_are_refused() {
 }
 
 #[test]
-fn a_split_gguf_is_told_as_such() {
-    let part = Gguf::default().raw("split.count", 2, &2u16.to_le_bytes()).tensor("a", &[8], 0, 32).build();
-    let parts = [("m-00001-of-00002.gguf", part.clone()), ("m-00002-of-00002.gguf", part)];
-    assert_eq!(code(open(parts)), "gguf_split");
-}
-
-#[test]
 fn content_decides_where_names_do_not() {
     assert_eq!(open([("download", gguf())]).unwrap().format, Format::Gguf { version: 3 });
     assert_eq!(open([("blob", weights(&["a"])), config()]).unwrap().format, Format::Safetensors);

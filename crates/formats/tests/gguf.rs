@@ -300,14 +300,6 @@ fn data_ends_within_the_file() {
 }
 
 #[test]
-fn a_part_of_a_split_model_is_told() {
-    let part = Gguf::default().raw("split.count", 2, &3u16.to_le_bytes()).tensor("a", &[8], F32, 32);
-    assert_eq!(fault(&part), "gguf_split");
-    let whole = Gguf::default().raw("split.count", 2, &1u16.to_le_bytes()).tensor("a", &[8], F32, 32);
-    assert_eq!(fault(&whole), "opened");
-}
-
-#[test]
 fn the_header_is_read_in_ranges() {
     use glassbox_formats::{ByteSource, FileSet, MemorySource, ReadFuture};
     use std::{cell::RefCell, rc::Rc};

@@ -7,10 +7,13 @@
 mod cursor;
 mod metadata;
 mod reader;
+mod split;
 mod types;
 mod vocabulary;
 
 pub use cursor::MAX_HEADER_BYTES;
 pub use metadata::{Array, FromValue, Metadata, Value};
 pub use reader::{Header, read_header};
+pub use split::Split;
+pub(crate) use split::read_model;
 pub use vocabulary::{TokenType, Vocabulary, byte_token};

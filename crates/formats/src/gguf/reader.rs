@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::cursor::Cursor;
 use super::metadata::{Array, Metadata, Value};
+use super::split::Split;
 use super::types::{GgmlType, ggml_type};
 use crate::dtype::{UnsupportedTensor, block_bytes_for, element_count};
 use crate::{ByteSource, FormatError, TensorInfo};
@@ -27,6 +28,8 @@ pub struct Header {
     pub version: u32,
     /// All metadata, vocabulary included.
     pub metadata: Metadata,
+    /// Which part of a split model the file is; `None` for a model in one file.
+    pub split: Option<Split>,
     /// Tensors that can be read, in the order of their data; none in a vocabulary-only file.
     pub tensors: Vec<TensorInfo>,
     /// Integer and double tensors, which no weights are stored in.
@@ -46,16 +49,14 @@ pub async fn read_header(source: &dyn ByteSource, file: usize) -> Result<Header,
     let key_count = read_count(cursor, "number of metadata keys", MAX_KEYS, 13).await?;
     let metadata = read_metadata(cursor, key_count).await?;
     let alignment = alignment(cursor, &metadata)?;
-    if let Some(count) = metadata.get::<u64>("split.count")?.filter(|&count| count > 1) {
-        return Err(FormatError::GgufSplit { file: cursor.file(), count });
-    }
+    let split = Split::read(&cursor.file(), &metadata)?;
     let mut entries = Vec::new();
     for _ in 0..tensor_count {
         entries.push(read_tensor(cursor).await?);
     }
     let data_start = cursor.position().next_multiple_of(alignment);
     let (tensors, unsupported) = place(source, file, data_start, alignment, entries)?;
-    Ok(Header { version, metadata, tensors, unsupported })
+    Ok(Header { version, metadata, split, tensors, unsupported })
 }
 
 async fn read_version(cursor: &mut Cursor<'_>) -> Result<u32, FormatError> {

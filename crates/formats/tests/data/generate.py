@@ -1,4 +1,4 @@
-"""Writes golden.gguf and golden.txt: what gguf-py stores, and what it reads back.
+"""Writes golden.gguf and golden.txt (what gguf-py stores, and what it reads back) and split-*.gguf (a model in parts).
 
 Needs Python 3.11 with `pip install gguf==0.19.0 numpy`. Run it in this folder; a second run gives the same bytes.
 
@@ -104,6 +104,15 @@ def main() -> None:
     writer.close()
     with open("golden.txt", "w") as file:
         file.writelines(f"{name} {checksum:016x}\n" for name, checksum in golden)
+
+    split = gguf.GGUFWriter("split.gguf", "llama", split_max_tensors=3)
+    split.add_name("in three parts")
+    for number in range(7):
+        split.add_tensor(f"t{number}", np.full(8, number, dtype=np.float32))
+    split.write_header_to_file()
+    split.write_kv_data_to_file()
+    split.write_tensors_to_file()
+    split.close()
 
 
 if __name__ == "__main__":
