@@ -16,6 +16,7 @@ mod error;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod matrix;
+pub mod ops;
 mod plan;
 mod simd;
 

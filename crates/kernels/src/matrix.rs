@@ -9,6 +9,7 @@ use crate::cpu::{self, Storage, View};
 use crate::device::on_cpu;
 #[cfg(feature = "gpu")]
 use crate::gpu::GpuMatrix;
+use crate::ops::Gate;
 use crate::plan::Plan;
 
 /// A weight matrix `[out_features, in_features]`; rows are output features.
@@ -33,6 +34,16 @@ pub(crate) enum Form {
     /// Buffers of a GPU.
     #[cfg(feature = "gpu")]
     Gpu(Arc<GpuMatrix>),
+}
+
+/// What becomes of a product before it is stored.
+pub(crate) enum Epilogue<'a> {
+    /// Nothing.
+    None,
+    /// `[tokens, out_features]` is added.
+    Add(&'a Tensor<2>),
+    /// The product is multiplied with the activation of `[tokens, out_features]`.
+    Gate(Gate, &'a Tensor<2>),
 }
 
 impl std::fmt::Debug for Matrix {
@@ -117,12 +128,25 @@ impl Matrix {
             }
             Form::Cpu(storage) => self.linear_cpu(storage.view(), &x),
             #[cfg(feature = "gpu")]
-            Form::Gpu(matrix) => matrix.linear(&x),
+            Form::Gpu(matrix) => matrix.linear(&x, Epilogue::None),
         };
         fast.unwrap_or_else(|| {
             let weight = self.dequantise();
             x.matmul(weight.transpose())
         })
+    }
+
+    /// The product with what `epilogue` makes of it, in one step; `None` where there is no kernel for
+    /// that. `x` is `[tokens, in_features]`.
+    pub(crate) fn linear_with(&self, x: &Tensor<2>, epilogue: Epilogue<'_>) -> Option<Tensor<2>> {
+        match &self.form {
+            #[cfg(feature = "gpu")]
+            Form::Gpu(matrix) => matrix.linear(x, epilogue),
+            _ => {
+                let _ = (x, epilogue);
+                None
+            }
+        }
     }
 
     /// The product by the CPU kernels; `None` where the activations are not plain CPU tensors.

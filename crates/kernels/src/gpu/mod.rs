@@ -6,6 +6,7 @@
 
 mod decode;
 mod gather;
+pub(crate) mod ops;
 mod pack;
 mod product;
 
@@ -16,9 +17,10 @@ use cubecl::prelude::*;
 use cubecl::server::Handle;
 
 use crate::error::KernelError;
+use crate::matrix::Epilogue;
 use crate::plan::Plan;
 use pack::{BLOCK, Packing, TILE, pack};
-use product::Tiling;
+use product::{Finish, Kind, Tiling};
 
 /// No piece is larger, even where the device would allow it: offsets stay well within 32 bits.
 const PIECE_LIMIT: u64 = 1 << 30;
@@ -72,7 +74,7 @@ impl std::fmt::Debug for GpuMatrix {
 }
 
 /// A primitive on a GPU, if the tensor is there and not recorded by autodiff.
-fn primitive(tensor: &Tensor<2>) -> Option<CubeTensor> {
+fn primitive<const D: usize>(tensor: &Tensor<D>) -> Option<CubeTensor> {
     (!tensor.device().is_autodiff()).then(|| tensor.clone().try_into_primitive::<Cube>().ok()).flatten()
 }
 
@@ -192,16 +194,22 @@ impl GpuMatrix {
         self.pieces.iter().map(|piece| piece.words.size() + piece.scales.size()).sum()
     }
 
-    /// `x @ W^T`; `None` where the activations are not plain tensors of this device.
-    pub(crate) fn linear(&self, x: &Tensor<2>) -> Option<Tensor<2>> {
+    /// `x @ W^T`, and what `epilogue` makes of it; `None` where the activations are not plain tensors
+    /// of this device.
+    pub(crate) fn linear(&self, x: &Tensor<2>, epilogue: Epilogue<'_>) -> Option<Tensor<2>> {
         let [tokens, _] = x.dims();
         let x = primitive(&self.padded(x.clone()))?;
         let out = self.empty([tokens, self.out_features]);
+        let finish = match epilogue {
+            Epilogue::None => Finish { kind: Kind::Plain, other: x.clone() },
+            Epilogue::Add(other) => Finish::of(Kind::Add, other)?,
+            Epilogue::Gate(gate, pre) => Finish::of(Kind::Gate(gate), pre)?,
+        };
         if tokens > 0 {
             let x = into_contiguous(x);
             for piece in &self.pieces {
                 let tiling = Tiling::new(piece.rows.div_ceil(TILE), tokens, self.packing, self.software);
-                self.launch_product(piece, &x, tokens, &out, tiling);
+                self.launch_product(piece, &x, tokens, &finish, &out, tiling);
             }
         }
         Some(Tensor::from_primitive::<Cube>(out))
@@ -229,15 +237,24 @@ impl GpuMatrix {
         )
     }
 
-    fn launch_product(&self, piece: &Piece, x: &CubeTensor, tokens: usize, out: &CubeTensor, tiling: Tiling) {
+    fn launch_product(
+        &self,
+        piece: &Piece,
+        x: &CubeTensor,
+        tokens: usize,
+        finish: &Finish,
+        out: &CubeTensor,
+        tiling: Tiling,
+    ) {
         let blocks = self.in_features.div_ceil(BLOCK);
         let tiles = piece.rows.div_ceil(TILE);
         let (words, scales) = self.weights(piece);
         // SAFETY: the lengths are those of the buffers: `x` was made contiguous and padded to
-        // whole blocks, `out` was allocated for this product.
-        let (x, out) = unsafe {
+        // whole blocks, `out` was allocated for this product, and `finish` has its shape or is not read.
+        let (x, other, out) = unsafe {
             (
                 BufferArg::from_raw_parts(x.handle.clone(), tokens * blocks * BLOCK / 4),
+                BufferArg::from_raw_parts(finish.other.handle.clone(), finish.len()),
                 BufferArg::from_raw_parts(out.handle.clone(), tokens * self.out_features),
             )
         };
@@ -256,6 +273,7 @@ impl GpuMatrix {
                 x,
                 words,
                 scales,
+                other,
                 out,
                 tokens32,
                 blocks,
@@ -263,6 +281,7 @@ impl GpuMatrix {
                 first_row,
                 out_features,
                 self.packing,
+                finish.kind,
                 height,
                 group,
                 parts,

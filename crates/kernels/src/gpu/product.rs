@@ -8,8 +8,44 @@
 
 use cubecl::prelude::*;
 
+use burn::tensor::Tensor;
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::tensor::CubeTensor;
+
 use super::decode::{block_start, quad};
 use super::pack::{Packing, TILE};
+use super::primitive;
+use crate::ops::Gate;
+
+/// What becomes of a sum before it is stored; compiled into the pipeline.
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Nothing.
+    Plain,
+    /// Another value is added.
+    Add,
+    /// It is multiplied with the activation of another value.
+    Gate(Gate),
+}
+
+/// The other operand of what becomes of a sum.
+pub(crate) struct Finish {
+    pub kind: Kind,
+    /// As the result `[tokens, out_features]`; any tensor where it is not read.
+    pub other: CubeTensor,
+}
+
+impl Finish {
+    /// Takes the operand, if it is a plain tensor on a GPU.
+    pub(crate) fn of(kind: Kind, other: &Tensor<2>) -> Option<Self> {
+        Some(Self { kind, other: into_contiguous(primitive(other)?) })
+    }
+
+    /// Number of elements.
+    pub(crate) fn len(&self) -> usize {
+        self.other.meta.shape().num_elements()
+    }
+}
 
 /// How a product is divided among threads; compiled into the pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +102,7 @@ pub(crate) fn product(
     x: &[Vector<f32, Const<4>>],
     words: &[u32],
     scales: &[f32],
+    other: &[f32],
     out: &mut [f32],
     tokens: u32,
     blocks: u32,
@@ -73,6 +110,7 @@ pub(crate) fn product(
     first_row: u32,
     out_features: u32,
     #[comptime] packing: Packing,
+    #[comptime] finish: Kind,
     #[comptime] height: usize,
     #[comptime] group: usize,
     #[comptime] parts: usize,
@@ -163,10 +201,33 @@ pub(crate) fn product(
             #[unroll]
             for t in 0..group {
                 if row < rows as usize && first_token + t < tokens {
-                    out[(first_token + t) * out_features as usize + first_row as usize + row] =
-                        sums[r * group + t];
+                    let at = (first_token + t) * out_features as usize + first_row as usize + row;
+                    out[at] = finished(sums[r * group + t], other, at, finish);
                 }
             }
+        }
+    }
+}
+
+/// A sum as it is stored.
+#[cube]
+fn finished(sum: f32, other: &[f32], at: usize, #[comptime] finish: Kind) -> f32 {
+    match comptime!(finish) {
+        Kind::Plain => sum,
+        Kind::Add => other[at] + sum,
+        Kind::Gate(gate) => activated(other[at], gate) * sum,
+    }
+}
+
+#[cube]
+fn activated(x: f32, #[comptime] gate: Gate) -> f32 {
+    match comptime!(gate) {
+        // The exponent stays finite: shaders may assume that infinities do not occur.
+        Gate::Silu => x / (1.0 + min(-x, 80.0).exp()),
+        Gate::GeluTanh => {
+            let inner = 0.797_884_6 * (x + 0.044_715 * x * x * x);
+            // tanh overflows in some drivers; beyond 10 it is 1 in f32.
+            0.5 * x * (1.0 + max(min(inner, 10.0), -10.0).tanh())
         }
     }
 }

@@ -28,7 +28,12 @@ fn a_matrix_above_the_binding_limit_is_split_by_tiles_of_rows() {
         matrix.write(&plan, 0, &bytes[..split]).unwrap();
         for tokens in [1, 20] {
             let x = Tensor::<2>::ones([tokens, columns], &gpu);
-            let out = matrix.linear(&x).expect("on the device").into_data().try_to_vec::<f32>().unwrap();
+            let out = matrix
+                .linear(&x, Epilogue::None)
+                .expect("on the device")
+                .into_data()
+                .try_to_vec::<f32>()
+                .unwrap();
             let want: Vec<f32> = (0..rows).map(|r| (r % 128) as f32 * 32.0).collect();
             assert_eq!(out, want.repeat(tokens));
         }
@@ -83,7 +88,9 @@ fn every_tiling_gives_the_same_product() {
         [(1, 1, 1), (1, 1, 4), (1, 8, 4), (2, 4, 2), (3, 4, 1), (4, 4, 1), (4, 8, 1), (8, 4, 1)]
     {
         let out = matrix.empty([tokens, rows]);
-        matrix.launch_product(&matrix.pieces[0], &x, tokens, &out, Tiling { height, group, parts });
+        let finish = Finish { kind: Kind::Plain, other: x.clone() };
+        let tiling = Tiling { height, group, parts };
+        matrix.launch_product(&matrix.pieces[0], &x, tokens, &finish, &out, tiling);
         let got = Tensor::<2>::from_primitive::<Cube>(out).into_data().try_to_vec::<f32>().unwrap();
         assert_eq!(got, want, "{height} x {group}, {parts} parts");
     }

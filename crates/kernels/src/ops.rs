@@ -1,0 +1,108 @@
+//! The steps between products, each in one launch: norms, rotary embedding with the cache's write,
+//! attention over the cache, gated activations.
+//!
+//! Every function returns `None` where its device has no kernel for it, or where the tensors are
+//! recorded by autodiff: the caller then goes the way of burn's own operations, which is also the
+//! reference that each kernel is tested against.
+
+use burn::tensor::Tensor;
+
+use crate::Matrix;
+#[cfg(feature = "gpu")]
+use crate::gpu::ops as gpu;
+
+/// How [`norm`] normalises a vector.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NormSpec {
+    /// Whether the mean is taken away first (layer norm), or not (RMSNorm).
+    pub centred: bool,
+    /// Added to the variance.
+    pub eps: f32,
+}
+
+/// An activation that a kernel knows.
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+pub enum Gate {
+    /// `x * sigmoid(x)`
+    Silu,
+    /// GELU by its tanh approximation.
+    GeluTanh,
+}
+
+/// How [`attend`] scores.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AttendSpec {
+    /// Positions the cache held before this pass: query `t` stands at `past + t`.
+    pub past: usize,
+    /// What scores are multiplied by.
+    pub scale: f32,
+    /// How many positions back a query sees, itself included; none for all.
+    pub window: Option<usize>,
+    /// Scores `s` become `cap * tanh(s / cap)` (Gemma 2).
+    pub softcap: Option<f32>,
+}
+
+/// Normalises each row of `x` `[rows, width]` and scales it by `weight` `[width]` (and shifts it by
+/// `bias` `[width]`), in f32.
+pub fn norm(
+    x: &Tensor<2>,
+    weight: &Tensor<1>,
+    bias: Option<&Tensor<1>>,
+    spec: NormSpec,
+) -> Option<Tensor<2>> {
+    #[cfg(feature = "gpu")]
+    if let Some(out) = gpu::norm(x, weight, bias, spec) {
+        return Some(out);
+    }
+    let _ = (x, weight, bias, spec);
+    None
+}
+
+/// A block's cached keys (turned by their positions) and values, `[1, kv_head, capacity, head_dim]` each.
+pub type Cached = (Tensor<4>, Tensor<4>);
+
+/// Turns queries and keys by their positions, writes keys and values behind those of the cache, and
+/// returns the queries. Where it returns `None` the cache is as it was.
+///
+/// `q` is `[1, position, head, head_dim]`, `k` and `v` are `[1, position, kv_head, head_dim]`;
+/// `angles` is `[2, position, dims / 2]`, cosines before sines. Component `i` turns with component
+/// `i + dims / 2`, as in HF transformers' `rotate_half`. The cache must have no second owner, since it
+/// is written in place.
+pub fn rotate_and_write(
+    q: &Tensor<4>,
+    k: &Tensor<4>,
+    v: &Tensor<4>,
+    angles: &Tensor<3>,
+    cache: &mut Option<Cached>,
+    past: usize,
+) -> Option<Tensor<4>> {
+    #[cfg(feature = "gpu")]
+    if let Some(turned) = gpu::rotate_and_write(q, k, v, angles, cache, past) {
+        return Some(turned);
+    }
+    let _ = (q, k, v, angles, cache, past);
+    None
+}
+
+/// Attention of queries `[1, position, head, head_dim]` over caches `[1, kv_head, capacity, head_dim]`,
+/// causal: `[1, position, head, head_dim]`. The scores are never in memory as a whole (online softmax,
+/// Milakov & Gimelshein, 2018).
+pub fn attend(q: &Tensor<4>, keys: &Tensor<4>, values: &Tensor<4>, spec: AttendSpec) -> Option<Tensor<4>> {
+    #[cfg(feature = "gpu")]
+    if let Some(out) = gpu::attend(q, keys, values, spec) {
+        return Some(out);
+    }
+    let _ = (q, keys, values, spec);
+    None
+}
+
+/// `residual + x W^T`: a projection that writes into the residual stream. `x` is `[tokens, in]`,
+/// `residual` and the result are `[tokens, out]`.
+pub fn linear_add(weight: &Matrix, x: &Tensor<2>, residual: &Tensor<2>) -> Option<Tensor<2>> {
+    weight.linear_with(x, crate::matrix::Epilogue::Add(residual))
+}
+
+/// `gate(pre) * (x W^T)`: the linear branch of a gated MLP, with `pre` `[tokens, out]` from its gate.
+pub fn linear_gated(weight: &Matrix, x: &Tensor<2>, pre: &Tensor<2>, gate: Gate) -> Option<Tensor<2>> {
+    weight.linear_with(x, crate::matrix::Epilogue::Gate(gate, pre))
+}
