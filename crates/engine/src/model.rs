@@ -80,9 +80,9 @@ fn summarise(
         },
         parameters,
         dtypes: checkpoint
-            .dtype_counts()
+            .stored_types()
             .into_iter()
-            .map(|(dtype, storage)| (dtype.name().to_owned(), storage.bytes))
+            .map(|(name, storage)| (name.to_owned(), storage.bytes))
             .collect(),
         tokenizer: tokenizer.map(|_| kind),
         licence: checkpoint.card.licence.clone(),

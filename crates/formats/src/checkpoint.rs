@@ -10,8 +10,8 @@ use crate::dtype::UnsupportedTensor;
 use crate::safetensors::ShardIndex;
 use crate::select::{self, Weights};
 use crate::shards::{check_index, find_shards, read_index, read_shards, refuse_accident, weights_content};
-use crate::source::{base_name, read_exact};
-use crate::{ByteSource, DType, FileSet, FormatError, TensorInfo, gguf};
+use crate::source::{base_name, folder, read_exact};
+use crate::{ByteSource, Encoding, FileSet, FormatError, TensorInfo, f8, gguf, quantisation};
 
 /// Caps on the files that are read whole, in bytes.
 const MAX_JSON_BYTES: u64 = 8 << 20;
@@ -48,6 +48,8 @@ pub struct TokenizerFiles {
     pub config: Option<Value>,
     /// `chat_template.jinja`, which newer repositories keep outside `tokenizer_config.json`.
     pub chat_template: Option<String>,
+    /// `additional_chat_templates/NAME.jinja` by name.
+    pub additional_chat_templates: Vec<(String, String)>,
     /// The vocabulary of a GGUF file.
     pub vocabulary: Option<gguf::Vocabulary>,
 }
@@ -96,9 +98,10 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// Finds the model among `files` and reads its headers and small files.
     ///
-    /// Understands one safetensors file, shards with or without their index, one GGUF file, and the parts of a split one; for
-    /// safetensors `config.json` must be beside them. `tokenizer.json`, `tokenizer_config.json`,
-    /// `chat_template.jinja`, `generation_config.json` and `README.md` are read where they are there.
+    /// Understands one safetensors file, shards with or without their index, one GGUF file, and the
+    /// parts of a split one; for safetensors `config.json` must be beside them. `tokenizer.json`,
+    /// `tokenizer_config.json`, `chat_template.jinja`, `additional_chat_templates/`,
+    /// `generation_config.json` and `README.md` are read where they are there.
     ///
     /// # Errors
     /// A [`FormatError`] that names the first fault found.
@@ -147,7 +150,7 @@ impl Checkpoint {
         shards: &[usize],
         index: Option<(usize, ShardIndex)>,
     ) -> Result<Self, FormatError> {
-        let (tensors, unsupported) = read_shards(&files, shards).await?;
+        let (mut tensors, unsupported) = read_shards(&files, shards).await?;
         if let Some((file, index)) = &index {
             check_index(&files, *file, index, &tensors, &unsupported)?;
         }
@@ -157,7 +160,8 @@ impl Checkpoint {
             let file = files.get(first).map_or_else(String::new, |file| file.name().to_owned());
             return Err(FormatError::MissingConfig { file });
         };
-        refuse_quantised(&config)?;
+        let scaled = quantisation::of(&config)?;
+        f8::pair_scales(&mut tensors, &unsupported, scaled)?;
         let generation_config = read_object(&files, first, "generation_config.json", &mut used).await?;
         let tokenizer = TokenizerFiles::read(&files, first, &mut used).await?;
         let card = card::read(&files, first, MAX_CARD_BYTES, &mut used).await;
@@ -197,7 +201,9 @@ impl Checkpoint {
         })
     }
 
-    /// Bytes `[offset, offset + len)` of a tensor's data, as stored.
+    /// Bytes `[offset, offset + len)` of a tensor's data in its type ([`TensorInfo::dtype`]).
+    ///
+    /// That is as stored, but for 8-bit floats, which are widened here (see [`Encoding`]).
     ///
     /// # Errors
     /// [`FormatError::OutOfTensor`] where the range is not in the tensor, [`FormatError::Source`]
@@ -213,27 +219,30 @@ impl Checkpoint {
                 bytes: tensor.bytes,
             });
         };
-        Ok(read_exact(file, start, len).await?)
+        match tensor.encoding {
+            Encoding::Plain => Ok(read_exact(file, start, len).await?),
+            _ => f8::read(&self.files, tensor, offset, len).await,
+        }
     }
 
     /// Number of elements in all tensors that can be read (the hub's "parameters").
     pub fn parameters(&self) -> u64 {
-        self.dtype_counts().values().fold(0, |sum, storage| sum.saturating_add(storage.elements))
+        self.stored_types().values().fold(0, |sum, storage| sum.saturating_add(storage.elements))
     }
 
     /// Size of all tensors that can be read, as stored, in bytes.
     pub fn weight_bytes(&self) -> u64 {
-        self.dtype_counts().values().fold(0, |sum, storage| sum.saturating_add(storage.bytes))
+        self.stored_types().values().fold(0, |sum, storage| sum.saturating_add(storage.bytes))
     }
 
-    /// How much is stored in each type.
-    pub fn dtype_counts(&self) -> BTreeMap<DType, Storage> {
-        let mut types: BTreeMap<DType, Storage> = BTreeMap::new();
+    /// How much is stored in each type, by the type's name in the file.
+    pub fn stored_types(&self) -> BTreeMap<&'static str, Storage> {
+        let mut types: BTreeMap<&str, Storage> = BTreeMap::new();
         for tensor in self.tensors.values() {
-            let storage = types.entry(tensor.dtype).or_default();
+            let storage = types.entry(tensor.stored_type()).or_default();
             storage.tensors += 1;
             storage.elements = storage.elements.saturating_add(tensor.elements());
-            storage.bytes = storage.bytes.saturating_add(tensor.bytes);
+            storage.bytes = storage.bytes.saturating_add(tensor.stored_bytes());
         }
         types
     }
@@ -265,8 +274,33 @@ impl TokenizerFiles {
         let config = read_object(files, index, "tokenizer_config.json", used).await?;
         let template = read_beside(files, index, "chat_template.jinja", MAX_CARD_BYTES, used).await?;
         let chat_template = template.map(|bytes| text("chat_template.jinja", bytes)).transpose()?;
-        Ok(Self { json, config, chat_template, vocabulary: None })
+        let additional_chat_templates = additional_chat_templates(files, index, used).await?;
+        Ok(Self { json, config, chat_template, additional_chat_templates, vocabulary: None })
     }
+}
+
+/// The templates in the folder beside file `index` that the hub keeps them in.
+async fn additional_chat_templates(
+    files: &FileSet,
+    index: usize,
+    used: &mut BTreeSet<usize>,
+) -> Result<Vec<(String, String)>, FormatError> {
+    let here =
+        files.get(index).map_or("", |file| folder(file.name())).to_owned() + "additional_chat_templates/";
+    let named = files.iter().filter_map(|(file, source)| {
+        let name = source.name().strip_prefix(&here)?.strip_suffix(".jinja")?;
+        Some((file, name.to_owned())).filter(|(_, name)| !name.contains('/'))
+    });
+    let named: Vec<(usize, String)> = named.collect();
+    let mut templates = Vec::with_capacity(named.len());
+    for (file, name) in named {
+        let bytes = files.read_small(file, MAX_CARD_BYTES).await?;
+        refuse_accident(&name, &bytes)?;
+        used.insert(file);
+        let source = text(&format!("{name}.jinja"), bytes)?;
+        templates.push((name, source));
+    }
+    Ok(templates)
 }
 
 /// The bytes of the file called `name` beside file `index`, where there is one.
@@ -308,17 +342,4 @@ async fn read_object(
 fn text(name: &str, bytes: Vec<u8>) -> Result<String, FormatError> {
     String::from_utf8(bytes)
         .map_err(|error| FormatError::InvalidJson { file: name.to_owned(), message: error.to_string() })
-}
-
-/// Weights packed by GPTQ, AWQ, bitsandbytes… have other tensor names and layouts.
-fn refuse_quantised(config: &Value) -> Result<(), FormatError> {
-    match config.get("quantization_config") {
-        None | Some(Value::Null) => Ok(()),
-        Some(quantisation) => {
-            let method = quantisation.get("quant_method").and_then(Value::as_str);
-            Err(FormatError::UnsupportedQuantisation {
-                method: method.unwrap_or("an unnamed method").to_owned(),
-            })
-        }
-    }
 }

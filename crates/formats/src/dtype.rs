@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::FormatError;
+use crate::f8::{Encoding, F8, Scale};
 
 /// How a tensor's elements are stored. Block types hold 32 or 256 consecutive elements of a row;
 /// the layouts are those of `ggml-common.h` in llama.cpp, spelled out in [`dequant`](crate::dequant).
@@ -163,17 +164,59 @@ pub struct TensorInfo {
     pub name: String,
     /// Dimensions, outermost first (GGUF lists them innermost first; they are reversed here).
     pub shape: Vec<u64>,
-    /// How the elements are stored.
+    /// The type of the elements as they are read.
     pub dtype: DType,
+    /// How they are stored, where that is not the same.
+    pub encoding: Encoding,
     /// Index of the file in the checkpoint's [`FileSet`](crate::FileSet).
     pub file: usize,
     /// First byte of the data, from the start of the file.
     pub offset: u64,
-    /// Length of the data in bytes.
+    /// Length of the data in bytes, as it is read.
     pub bytes: u64,
 }
 
 impl TensorInfo {
+    /// A tensor stored in 8-bit floats: read as F16, until it gets a scale. `None` where its size as
+    /// F32 would not fit in 64 bits.
+    pub(crate) fn f8(
+        name: String,
+        shape: Vec<u64>,
+        format: F8,
+        file: usize,
+        place: [u64; 2],
+    ) -> Option<Self> {
+        let [offset, stored] = place;
+        stored.checked_mul(4)?;
+        let encoding = Encoding::F8(format);
+        Some(Self { name, shape, dtype: DType::F16, encoding, file, offset, bytes: stored * 2 })
+    }
+
+    /// Gives an F8 tensor its scale: it is read as F32 from now on.
+    pub(crate) fn set_scale(&mut self, scale: Scale) {
+        if let Encoding::F8(format) = self.encoding {
+            (self.dtype, self.bytes) = (DType::F32, self.stored_bytes() * 4);
+            self.encoding = Encoding::ScaledF8(format, scale);
+        }
+    }
+
+    /// Length of the data in the file in bytes, without scales.
+    pub fn stored_bytes(&self) -> u64 {
+        match self.encoding {
+            Encoding::Plain => self.bytes,
+            Encoding::F8(_) => self.bytes / 2,
+            Encoding::ScaledF8(..) => self.bytes / 4,
+        }
+    }
+
+    /// The name of the type in the file: `F16`, `Q4_K`, `F8_E4M3`…
+    pub fn stored_type(&self) -> &'static str {
+        match &self.encoding {
+            Encoding::Plain => self.dtype.name(),
+            Encoding::F8(format) | Encoding::ScaledF8(format, _) => format.name(),
+        }
+    }
+
     /// Number of elements: the product of the shape.
     pub fn elements(&self) -> u64 {
         // The reader has checked the product.

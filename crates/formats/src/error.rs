@@ -1,7 +1,7 @@
 //! Everything that can be wrong with a checkpoint.
 
 use crate::content::Content;
-use crate::{DType, SourceError};
+use crate::{DType, SourceError, quantisation};
 
 /// Why a checkpoint could not be opened or read.
 ///
@@ -76,6 +76,9 @@ pub enum FormatError {
     /// `config.json` announces weights packed by a quantisation method.
     #[error("config.json says that the weights are quantised with {method}, which is not supported")]
     UnsupportedQuantisation { method: String },
+    /// The scales of weights in 8-bit floats cannot be used.
+    #[error("tensor {tensor} is stored in 8-bit floats, and its scale cannot be used: {message}")]
+    Scale { tensor: String, message: String },
     /// A tensor that the model needs is not there.
     #[error("tensor {tensor} is not in the checkpoint ({count} tensors)")]
     TensorMissing { tensor: String, count: usize },
@@ -154,6 +157,7 @@ impl FormatError {
             Self::SizeMismatch { .. } => "size_mismatch",
             Self::UnsupportedDType { .. } => "unsupported_dtype",
             Self::UnsupportedQuantisation { .. } => "unsupported_quantisation",
+            Self::Scale { .. } => "quantisation_scale",
             Self::TensorMissing { .. } => "tensor_missing",
             Self::MissingConfig { .. } => "missing_config",
             Self::MissingShard { .. } => "missing_shard",
@@ -211,9 +215,8 @@ impl FormatError {
             Self::UnsupportedDType { .. } => {
                 "Use another variant of the model: F16, BF16, Q8_0, Q6_K, Q5_K, Q4_K or Q4_0 are sure to work."
             }
-            Self::UnsupportedQuantisation { .. } => {
-                "Use the original model, or a GGUF of it (Q8_0, Q6_K, Q5_K, Q4_K…)."
-            }
+            Self::Scale { .. } => "Use the original model in F16 or BF16, or a GGUF of it.",
+            Self::UnsupportedQuantisation { method } => quantisation::hint(method),
             Self::TensorMissing { .. } => {
                 "The file is not a complete model (perhaps an adapter), or its architecture is not supported."
             }

@@ -27,7 +27,9 @@ mod content;
 pub mod dequant;
 mod dtype;
 mod error;
+mod f8;
 pub mod gguf;
+mod quantisation;
 pub mod safetensors;
 mod select;
 mod shards;
@@ -38,4 +40,5 @@ pub use checkpoint::{Checkpoint, Config, FileInfo, Format, Storage, TokenizerFil
 pub use content::Content;
 pub use dtype::{DType, TensorInfo, UnsupportedTensor};
 pub use error::FormatError;
+pub use f8::{Encoding, F8, Scale};
 pub use source::{ByteSource, FileSet, MemorySource, ReadFuture, SourceError, base_name};

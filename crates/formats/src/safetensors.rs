@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::dtype::{UnsupportedTensor, element_count};
+use crate::f8::{Encoding, F8};
 use crate::source::{base_name, read_exact};
 use crate::{ByteSource, DType, FormatError, TensorInfo};
 
@@ -75,28 +76,33 @@ pub async fn read_header(source: &dyn ByteSource, file: usize) -> Result<Header,
 
 /// Each tensor by itself, then all of them together.
 fn check(
-    name: &str,
+    file_name: &str,
     file: usize,
     size: u64,
     data_start: u64,
     Entries { mut tensors, metadata }: Entries,
 ) -> Result<Header, FormatError> {
-    unique(name, metadata.iter().map(|(key, _)| key))?;
-    unique(name, tensors.iter().map(|(key, _)| key))?;
+    unique(file_name, metadata.iter().map(|(key, _)| key))?;
+    unique(file_name, tensors.iter().map(|(key, _)| key))?;
     tensors.sort_by_key(|(_, entry)| entry.data_offsets);
     for (tensor, entry) in &tensors {
-        check_size(name, tensor, entry)?;
+        check_size(file_name, tensor, entry)?;
     }
-    check_places(name, size, data_start, &tensors)?;
+    check_places(file_name, size, data_start, &tensors)?;
 
     let mut header = Header::default();
     for (name, Entry { dtype, shape, data_offsets: [start, end] }) in tensors {
         let (offset, bytes) = (data_start + start, end - start);
-        match supported(&dtype) {
-            Some(dtype) => {
-                header.tensors.push(TensorInfo { name, shape: shape.0, dtype, file, offset, bytes })
-            }
-            None => header.unsupported.push(UnsupportedTensor { name, dtype, file, bytes }),
+        let shape = shape.0;
+        if let Some(dtype) = supported(&dtype) {
+            let encoding = Encoding::Plain;
+            header.tensors.push(TensorInfo { name, shape, dtype, encoding, file, offset, bytes });
+        } else if let Some(format) = F8::of(&dtype) {
+            let tensor = TensorInfo::f8(name.clone(), shape.clone(), format, file, [offset, bytes]);
+            let overflow = || FormatError::ShapeOverflow { file: file_name.to_owned(), tensor: name, shape };
+            header.tensors.push(tensor.ok_or_else(overflow)?);
+        } else {
+            header.unsupported.push(UnsupportedTensor { name, dtype, file, bytes });
         }
     }
     Ok(header)

@@ -122,9 +122,29 @@ fn packed_weights_are_told() {
         open([("model.safetensors", weights(&["a"])), file])
     };
     assert_eq!(code(with("null")), "opened");
-    let error = with(r#"{"quant_method": "gptq", "bits": 4}"#).unwrap_err();
-    assert_eq!(error, FormatError::UnsupportedQuantisation { method: "gptq".into() });
-    assert_eq!(code(with("{}")), "unsupported_quantisation");
+    for (json, method) in [
+        (r#"{"quant_method": "gptq", "bits": 4}"#, "GPTQ"),
+        (r#"{"quant_method": "awq", "version": "gemm"}"#, "AWQ"),
+        (r#"{"quant_method": "bitsandbytes", "load_in_4bit": true}"#, "bitsandbytes"),
+        (
+            r#"{"quant_method": "compressed-tensors", "format": "pack-quantized"}"#,
+            "compressed-tensors (pack-quantized)",
+        ),
+        (r#"{"quant_method": "some-new-one"}"#, "some-new-one"),
+        (r#"{"group_size": 64, "bits": 4}"#, "MLX"),
+        ("{}", "an unnamed method"),
+        ("4", "an unnamed method"),
+    ] {
+        let error = with(json).unwrap_err();
+        assert_eq!(error, FormatError::UnsupportedQuantisation { method: method.into() });
+        assert_eq!(error.code(), "unsupported_quantisation");
+        assert!(error.hint().contains("GGUF"));
+    }
+    let mlx = br#"{"quantization": {"group_size": 64, "bits": 4}}"#.to_vec();
+    let error = open([("model.safetensors", weights(&["a"])), ("config.json", mlx)]).unwrap_err();
+    assert!(error.hint().contains("mlx_lm"), "{error}");
+    // 8-bit floats keep their layout; a file without any is as good as any other.
+    assert_eq!(code(with(r#"{"quant_method": "fp8", "weight_block_size": [128, 128]}"#)), "opened");
 }
 
 #[test]

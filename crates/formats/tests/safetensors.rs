@@ -29,9 +29,9 @@ fn reads_tensors_and_their_bytes() {
     assert_eq!(checkpoint.tensor("scalar").unwrap().elements(), 1);
     assert_eq!(checkpoint.parameters(), 11);
     assert_eq!(checkpoint.weight_bytes(), 24);
-    let counts = checkpoint.dtype_counts();
-    assert_eq!(counts.keys().copied().collect::<Vec<_>>(), [DType::F32, DType::F16, DType::BF16]);
-    let bf16 = counts[&DType::BF16];
+    let counts = checkpoint.stored_types();
+    assert_eq!(counts.keys().copied().collect::<Vec<_>>(), ["BF16", "F16", "F32"]);
+    let bf16 = counts["BF16"];
     assert_eq!((bf16.tensors, bf16.elements, bf16.bytes), (1, 6, 12));
 }
 

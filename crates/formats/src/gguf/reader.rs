@@ -7,6 +7,7 @@ use super::metadata::{Array, Metadata, Value};
 use super::split::Split;
 use super::types::{GgmlType, ggml_type};
 use crate::dtype::{UnsupportedTensor, block_bytes_for, element_count};
+use crate::f8::Encoding;
 use crate::{ByteSource, FormatError, TensorInfo};
 
 /// Most metadata keys and tensors a file may have. Real files have dozens and hundreds.
@@ -284,8 +285,8 @@ fn place(
         }
         match kind.dtype {
             Some(dtype) => {
-                let offset = data_start + offset;
-                tensors.push(TensorInfo { name, shape, dtype, file, offset, bytes });
+                let (offset, encoding) = (data_start + offset, Encoding::Plain);
+                tensors.push(TensorInfo { name, shape, dtype, encoding, file, offset, bytes });
             }
             None => unsupported.push(UnsupportedTensor { name, dtype: kind.name.to_owned(), file, bytes }),
         }
