@@ -199,7 +199,7 @@ describe('trace', () => {
     const action = { type: 'scale' as const, factor: 0 };
     void model.trace({ tokens: [1], edits: [{ site: 'blocks.0.attn.hook_z', head: 2, action }] }).catch(() => undefined);
     await settle();
-    assert.deepEqual(last(worker.of('trace')).request.edits, [{ site: 'blocks.0.attn.hook_z', head: 2, positions: null, action }]);
+    assert.deepEqual(last(worker.of('trace')).request.edits, [{ site: 'blocks.0.attn.hook_z', head: 2, positions: null, keys: null, action }]);
   });
 
   test('needs a prompt', async () => {

@@ -2,6 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{
+    ArrayMeta, BenchRow, BenchStage, Candidate, Change, Continuation, DeviceInfo, Expectation, Failure,
+    FinishReason, HeadLabel, LoadStage, ModelInfo, Neuron, Part, Promotion, Stage, TensorMeta, Timing, Token,
+};
+
 /// An event from the worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
@@ -20,7 +25,7 @@ pub enum Event {
     Progress {
         /// What is being done.
         stage: LoadStage,
-        /// Bytes (or, for prefill, tokens) done.
+        /// Bytes (for prefill, tokens; for analyses, pieces of work) done.
         done_bytes: f64,
         /// Of how many.
         total_bytes: f64,
@@ -74,6 +79,175 @@ pub enum Event {
         /// How long it took.
         timing: Timing,
     },
+    /// A row of the logit lens: one site at all positions asked for (P of them, K top tokens, N pinned ones).
+    /// Arrays: `ids` u32 [P, K], `logits` [P, K], `probabilities` [P, K], `entropy` [P] in bits, `pinned_logits` [P, N],
+    /// `pinned_probabilities` [P, N], `pinned_ranks` u32 [P, N].
+    LensRow {
+        /// Full site name.
+        site: String,
+        /// Its layer.
+        layer: u32,
+        /// Half-open range of positions.
+        positions: [u32; 2],
+        /// Each token that `ids` names, once.
+        tokens: Vec<Token>,
+        /// The buffers.
+        arrays: Vec<ArrayMeta>,
+    },
+    /// All rows of the logit lens have been told.
+    LensDone {
+        /// The input's tokens.
+        tokens: Vec<Token>,
+        /// The pinned tokens.
+        pinned: Vec<Token>,
+    },
+    /// A direct logit attribution.
+    Attributed {
+        /// The position explained.
+        position: u32,
+        /// The token.
+        token: Token,
+        /// The token whose logit is subtracted.
+        against: Option<Token>,
+        /// What each part adds, in the order of the forward pass; their contributions sum to `logit`.
+        parts: Vec<Part>,
+        /// The logit (or difference) that the model computed, before any soft cap.
+        logit: f32,
+        /// What the residual stream is divided by in the final norm, held fixed.
+        scale: f32,
+        /// What to know about the numbers for this architecture, in plain words; none where nothing.
+        note: Option<String>,
+    },
+    /// What parts push up and down.
+    Promoted {
+        /// As asked for.
+        parts: Vec<Promotion>,
+    },
+    /// One head at one query (T keys, Dh head size, D hidden size). Arrays: `q` [Dh] and `k` [T, Dh] as projected,
+    /// `rot_q` and `rot_k` after the rotary embedding where there is one, `v` [T, Dh], `dots` [T] (q · k),
+    /// `scores` [T] (after scale, soft cap and mask; masked keys hold -1e30), `pattern` [T], `z` [Dh] (sum of pattern
+    /// times v), `out` [D] (what the head writes), and `rotary_angles` [dims / 2] (radians per position).
+    Head {
+        /// Layer.
+        layer: u32,
+        /// Query head.
+        head: u32,
+        /// The key and value head it shares.
+        kv_head: u32,
+        /// Position of the query.
+        query: u32,
+        /// What `dots` are multiplied with.
+        scale: f32,
+        /// How many keys back the head may look, the query included; none for all.
+        window: Option<u32>,
+        /// The buffers.
+        arrays: Vec<ArrayMeta>,
+    },
+    /// The most active neurons, by the size of their activation.
+    Neurons {
+        /// Layer.
+        layer: u32,
+        /// Position.
+        position: u32,
+        /// Width of the MLP.
+        width: u32,
+        /// The neurons.
+        neurons: Vec<Neuron>,
+    },
+    /// What all heads do on this prompt (L layers, H heads, T tokens). Arrays: `previous_token`, `first_token`,
+    /// `induction`, `duplicate_token` [L, H], NaN where the prompt does not ask for it (no token repeats, or too few
+    /// tokens); `thumbnails` [L, H, S, S] (largest weight under each pixel) and `rollout` [T, T] where asked for.
+    Heads {
+        /// Heads whose score reaches the threshold, strongest first.
+        labels: Vec<HeadLabel>,
+        /// The thresholds of the four roles, in the order of the arrays.
+        thresholds: [f32; 4],
+        /// The buffers.
+        arrays: Vec<ArrayMeta>,
+    },
+    /// The sampler over the full vocabulary.
+    Bench {
+        /// The position whose next token is drawn.
+        position: u32,
+        /// Every active stage, the model's own distribution first.
+        stages: Vec<BenchStage>,
+        /// The rows asked for.
+        rows: Vec<BenchRow>,
+        /// How many rows there are in all (that contain the text searched for).
+        total: u32,
+        /// The pinned tokens.
+        pinned: Vec<BenchRow>,
+        /// Every token drawn with its count, most often drawn first.
+        drawn: Vec<BenchRow>,
+    },
+    /// Two runs compared. Array: `divergence` [T] (or [1]), KL(before || after) in bits; `top_changed` [T] u32, 1 where
+    /// the most probable token changed.
+    Compared {
+        /// The position compared token by token.
+        position: u32,
+        /// KL(before || after) there, in bits.
+        divergence: f32,
+        /// Entropy before and after, in bits.
+        entropy: [f32; 2],
+        /// The most changed tokens, by the size of the change in probability.
+        changes: Vec<Change>,
+        /// The most probable tokens of either run, by their probability before.
+        top: Vec<Change>,
+        /// The buffers.
+        arrays: Vec<ArrayMeta>,
+    },
+    /// How each token was expected.
+    Surprisals {
+        /// The input's tokens.
+        tokens: Vec<Token>,
+        /// One for each.
+        expectations: Vec<Expectation>,
+    },
+    /// Continuations with their probabilities.
+    Scored {
+        /// In the order asked for.
+        continuations: Vec<Continuation>,
+    },
+    /// A row of a patch sweep: array `metric` [positions], the logit (difference) with each position patched.
+    SweepRow {
+        /// Layer.
+        layer: u32,
+        /// The buffers.
+        arrays: Vec<ArrayMeta>,
+    },
+    /// The whole sweep. Arrays: `metric` [layers, positions], the logit (difference) with that cell patched, and
+    /// `recovered` [layers, positions], (metric - target) / (source - target); NaN where source equals target.
+    SweepDone {
+        /// First layer and first position of the arrays.
+        origin: [u32; 2],
+        /// The metric in the source run.
+        source: f32,
+        /// The metric in the target run.
+        target: f32,
+        /// The buffers.
+        arrays: Vec<ArrayMeta>,
+    },
+    /// Arrays alone. Of `norms`: `resid_pre`, `attn_out`, `resid_mid` (where attention and MLP run one after the other),
+    /// `mlp_out`, `resid_post`, each [layers, positions].
+    /// Of `export`: `file`, bytes.
+    Arrays {
+        /// The buffers.
+        arrays: Vec<ArrayMeta>,
+    },
+    /// A fingerprint of the model's files: SHA-256 over their names, sizes and sampled ranges, not over all bytes.
+    Fingerprint {
+        /// 64 hexadecimal digits.
+        fingerprint: String,
+        /// How it was made, in one sentence.
+        method: String,
+    },
+    /// A chat as the model's template writes it.
+    Chat {
+        /// The text.
+        text: String,
+        /// Its tokens.
+        tokens: Vec<Token>,
+    },
     /// Memory in use, told from time to time.
     Memory {
         /// Size of the worker's wasm memory.
@@ -88,212 +262,4 @@ pub enum Event {
         /// What went wrong and what to do.
         error: Failure,
     },
-}
-
-/// Kind of device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-#[serde(rename_all = "snake_case")]
-pub enum DeviceKind {
-    /// WebGPU (natively Vulkan, Metal or DX12).
-    Gpu,
-    /// The SIMD CPU backend.
-    Cpu,
-}
-
-/// The device in use.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase")]
-pub struct DeviceInfo {
-    /// Its kind.
-    pub kind: DeviceKind,
-    /// Its name.
-    pub name: String,
-    /// Why this one, in one plain sentence.
-    pub reason: String,
-    /// Whether it is a software adapter.
-    pub software: bool,
-}
-
-/// Part of a long piece of work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-#[serde(rename_all = "snake_case")]
-pub enum LoadStage {
-    /// Fetching the engine itself.
-    Engine,
-    /// Reading headers, configuration and tokenizer.
-    Header,
-    /// Streaming weights into place.
-    Weights,
-    /// Compiling shaders with a first run.
-    Warmup,
-    /// Running the prompt; counts tokens.
-    Prefill,
-}
-
-/// What an opened model is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase")]
-pub struct ModelInfo {
-    /// Architecture, e.g. `llama`.
-    pub architecture: String,
-    /// Its name, from its card, metadata or files.
-    pub name: String,
-    /// `safetensors` or `GGUF v3`.
-    pub format: String,
-    /// Number of parameters.
-    pub parameters: f64,
-    /// Number of blocks.
-    pub layers: u32,
-    /// Query heads per block.
-    pub heads: u32,
-    /// Key and value heads per block.
-    pub kv_heads: u32,
-    /// Size of a head.
-    pub head_dim: u32,
-    /// Width of the residual stream.
-    pub hidden: u32,
-    /// Size of the vocabulary.
-    pub vocab: u32,
-    /// Longest sequence in tokens.
-    pub context: u32,
-    /// Bytes in the files by element type.
-    #[cfg_attr(feature = "ts", ts(type = "Record<string, number>"))]
-    pub dtypes: std::collections::BTreeMap<String, f64>,
-    /// Bytes of the weights in the form they are held in.
-    pub weight_bytes: f64,
-    /// What kind of tokenizer, if the model came with one.
-    pub tokenizer: Option<String>,
-    /// Licence as the model states it.
-    pub licence: Option<String>,
-    /// Files read.
-    pub files: Vec<FileInfo>,
-}
-
-/// A file of a model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-pub struct FileInfo {
-    /// Its name.
-    pub name: String,
-    /// Its size.
-    pub bytes: f64,
-}
-
-/// A token of the vocabulary.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-pub struct Token {
-    /// Its id.
-    pub id: u32,
-    /// Its text where its bytes are valid UTF-8, else empty.
-    pub text: String,
-    /// Its text with whitespace, control characters and split bytes made visible.
-    pub display: String,
-    /// Its raw bytes.
-    pub bytes: Vec<u8>,
-    /// Whether it is a special token.
-    pub special: bool,
-}
-
-/// A token that may come next.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-pub struct Candidate {
-    /// The token.
-    pub token: Token,
-    /// Its logit at this stage.
-    pub logit: f32,
-    /// Its probability at this stage.
-    pub probability: f32,
-    /// Its rank in the model's own distribution; 1 is the most probable.
-    pub rank: u32,
-}
-
-/// A stage of the sampler.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-#[serde(rename_all = "snake_case")]
-pub enum StageName {
-    /// The model's own distribution.
-    Raw,
-    /// After the repetition penalty.
-    RepetitionPenalty,
-    /// After the temperature.
-    Temperature,
-    /// After top-k.
-    TopK,
-    /// After top-p.
-    TopP,
-    /// After min-p.
-    MinP,
-}
-
-/// The distribution after a stage.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-pub struct Stage {
-    /// Which stage.
-    pub name: StageName,
-    /// How many tokens are left.
-    pub kept: u32,
-    /// Entropy in bits.
-    pub entropy: f32,
-    /// The most probable tokens.
-    pub top: Vec<Candidate>,
-}
-
-/// Name and shape of a captured tensor.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-pub struct TensorMeta {
-    /// Site name.
-    pub name: String,
-    /// Shape, outermost first.
-    pub shape: Vec<u32>,
-}
-
-/// How long things took.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase")]
-pub struct Timing {
-    /// Milliseconds for the prompt.
-    pub prefill_ms: f64,
-    /// Milliseconds for all decoded tokens.
-    pub decode_ms: f64,
-    /// Tokens in the prompt.
-    pub prompt_tokens: u32,
-    /// Tokens decoded after the first.
-    pub decoded_tokens: u32,
-}
-
-/// Why generation ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-#[serde(rename_all = "snake_case")]
-pub enum FinishReason {
-    /// As many tokens as asked for.
-    Length,
-    /// The model ended its text.
-    Eos,
-    /// The context is full.
-    Context,
-    /// Stopped by the caller.
-    Aborted,
-}
-
-/// An error as a person reads it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-pub struct Failure {
-    /// Stable name of the error.
-    pub code: String,
-    /// What went wrong.
-    pub message: String,
-    /// What to do.
-    pub hint: String,
 }

@@ -2,6 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{
+    AttributionQuery, BenchQuery, ChatMessage, CompareQuery, ExportQuery, HeadQuery, HeadsQuery, LensQuery,
+    NeuronsQuery, PromotedQuery, Run, ScoreQuery, SurprisalQuery, SweepQuery,
+};
+
 /// A request from the page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
@@ -56,6 +61,44 @@ pub enum Request {
         edits: Vec<Edit>,
         /// How many candidates each step reports.
         top_n: u32,
+    },
+    /// Applies the final norm and output head inside the model; answered by `lens_row`s and `lens_done`.
+    Lens(LensQuery),
+    /// What each part of the model contributes to a logit; answered by `attributed`.
+    Attribute(AttributionQuery),
+    /// Which tokens parts push up and down; answered by `promoted`.
+    Promoted(PromotedQuery),
+    /// Lengths of the residual stream and of what is added to it; answered by `arrays`.
+    Norms {
+        /// The run.
+        run: Run,
+    },
+    /// One head at one query; answered by `head`.
+    Head(HeadQuery),
+    /// The most active neurons; answered by `neurons`.
+    Neurons(NeuronsQuery),
+    /// What all heads do on this prompt; answered by `heads`.
+    Heads(HeadsQuery),
+    /// The sampler over the full vocabulary; answered by `bench`.
+    Bench(BenchQuery),
+    /// Two runs of one prompt; answered by `compared`.
+    Compare(CompareQuery),
+    /// How each token of the prompt was expected; answered by `surprisals`.
+    Surprisal(SurprisalQuery),
+    /// Probabilities of continuations; answered by `scored`.
+    Score(ScoreQuery),
+    /// Activation patching cell by cell; answered by `sweep_row`s and `sweep_done`.
+    Sweep(SweepQuery),
+    /// A trace as a safetensors file; answered by `arrays` with one array of bytes, `file`.
+    Export(ExportQuery),
+    /// A fingerprint of the open model's files; answered by `fingerprint`.
+    Fingerprint,
+    /// A chat as the model's own template writes it; answered by `chat`.
+    Chat {
+        /// The messages so far.
+        messages: Vec<ChatMessage>,
+        /// Whether the beginning of an answer is added.
+        add_generation_prompt: bool,
     },
 }
 
@@ -155,8 +198,11 @@ pub struct Edit {
     pub site: String,
     /// One head, or all.
     pub head: Option<u32>,
-    /// Half-open range of positions, or all.
+    /// Half-open range of (query) positions, or all.
     pub positions: Option<[u32; 2]>,
+    /// Half-open range of keys, at attention scores and patterns; or all.
+    #[serde(default)]
+    pub keys: Option<[u32; 2]>,
     /// What to do there.
     pub action: EditAction,
 }
@@ -178,6 +224,35 @@ pub enum EditAction {
         shape: Vec<u32>,
         /// The values, row-major.
         data: Vec<f32>,
+    },
+    /// Adds values times a strength: steering.
+    Add {
+        /// Shape of the values, as for `replace`.
+        shape: Vec<u32>,
+        /// The values, row-major.
+        data: Vec<f32>,
+        /// Multiplies them.
+        strength: f32,
+    },
+    /// Masks attention scores (`hook_attn_scores`): nothing flows from the keys to the queries, and the rest of each
+    /// row grows so that it sums to 1 (attention knockout, Geva et al., 2023). To cut without that, scale the pattern.
+    Mask,
+    /// Puts the values of another run in place, at the same site and head (activation patching).
+    Patch {
+        /// The run the values come from, without edits.
+        source: Input,
+        /// The first of its positions; the same positions as `positions` if none.
+        from: Option<u32>,
+    },
+    /// Adds the difference between two other runs at the same site, at the last position of each, times a strength
+    /// (contrastive activation addition, Rimsky et al., 2024).
+    Steer {
+        /// The run to steer towards.
+        towards: Input,
+        /// The run to steer away from; without one the first run's values alone are added.
+        away: Option<Input>,
+        /// Multiplies the difference.
+        strength: f32,
     },
 }
 

@@ -35,7 +35,11 @@ fn edit(edit: &protocol::Edit) -> Result<Edit, WorkerError> {
         protocol::EditAction::Replace { shape, data } => {
             Action::Replace { shape: shape.iter().map(|size| *size as usize).collect(), values: data.clone() }
         }
+        _ => return Err(WorkerError::Unsupported("this kind of edit")),
     };
+    if edit.keys.is_some() {
+        return Err(WorkerError::Unsupported("an edit of single keys"));
+    }
     Ok(Edit {
         site,
         head: edit.head.map(|head| head as usize),
@@ -185,11 +189,13 @@ pub fn model(model: &Model) -> protocol::ModelInfo {
         kv_heads: spec.kv_heads as u32,
         head_dim: spec.head_dim as u32,
         hidden: spec.hidden as u32,
+        intermediate: spec.intermediate as u32,
         vocab: spec.vocab as u32,
         context: spec.context as u32,
         dtypes: summary.dtypes.iter().map(|(name, n)| (name.clone(), bytes(*n))).collect(),
         weight_bytes: bytes(model.decoder.weight_bytes()),
         tokenizer: summary.tokenizer.clone(),
+        chat_template: false,
         licence: summary.licence.clone(),
         files: summary
             .files

@@ -44,6 +44,9 @@ pub enum WorkerError {
         /// Size of the file.
         bytes: u64,
     },
+    /// What this version of the engine cannot do.
+    #[error("this version of the engine does not know {0}")]
+    Unsupported(&'static str),
     /// The request was stopped.
     #[error("stopped")]
     Aborted,
@@ -75,6 +78,7 @@ impl WorkerError {
             }
             Self::Status { .. } => ("http_status", "Check the address.".to_owned()),
             Self::NoRanges { .. } => ("no_ranges", "Download the file and drop it here.".to_owned()),
+            Self::Unsupported(_) => ("unsupported", "Use a newer version of the site.".to_owned()),
             Self::Aborted => ("aborted", "Run it again to go on.".to_owned()),
         };
         Failure { code: code.to_owned(), message: self.to_string(), hint }

@@ -47,6 +47,21 @@ impl Shared {
             Request::Generate { input, max_new_tokens, sampler, edits, top_n } => {
                 self.generate(id, &input, max_new_tokens, &sampler, &edits, top_n).await
             }
+            Request::Lens(_)
+            | Request::Attribute(_)
+            | Request::Promoted(_)
+            | Request::Norms { .. }
+            | Request::Head(_)
+            | Request::Neurons(_)
+            | Request::Heads(_)
+            | Request::Bench(_)
+            | Request::Compare(_)
+            | Request::Surprisal(_)
+            | Request::Score(_)
+            | Request::Sweep(_)
+            | Request::Export(_)
+            | Request::Fingerprint
+            | Request::Chat { .. } => Err(WorkerError::Unsupported("this analysis")),
             // Handled when it arrived.
             Request::Abort { .. } => Ok(()),
         }

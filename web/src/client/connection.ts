@@ -8,7 +8,7 @@ export interface WorkerLike {
   addEventListener(type: 'message' | 'messageerror' | 'error', listener: EventListener): void;
 }
 
-/** A message from the worker. Tensors of a `traced` event travel beside it, in the order of its `tensors`. */
+/** A message from the worker. Large arrays travel beside the event, in the order of its `tensors` or `arrays`. */
 export interface Reply {
   readonly id: number;
   readonly event: Event;
@@ -18,8 +18,8 @@ export interface Reply {
 /** @internal What the caller of {@link Connection.call} may ask for. */
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Hears every event of this request except the one that ends it. */
-  readonly onEvent?: ((event: Event) => void) | undefined;
+  /** Hears every event of this request except the one that ends it, with the buffers beside it. */
+  readonly onEvent?: ((event: Event, buffers: readonly ArrayBuffer[]) => void) | undefined;
   /** Gets, when the signal fires after sending, how the request then ended; undefined where the worker ended first. */
   readonly onAborted?: ((end: Promise<Event | undefined>) => void) | undefined;
 }
@@ -27,7 +27,7 @@ export interface CallOptions {
 interface Pending {
   readonly settle: (reply: Reply) => void;
   readonly reject: (reason: Error) => void;
-  readonly onEvent: ((event: Event) => void) | undefined;
+  readonly onEvent: CallOptions['onEvent'];
 }
 
 /** How long a worker may stay silent after an abort, and then after a probe, before it counts as hung. */
@@ -36,15 +36,8 @@ export interface Patience {
   readonly probeMs: number;
 }
 
-const ENDING: ReadonlySet<Event['type']> = new Set([
-  'started',
-  'opened',
-  'closed',
-  'tokens',
-  'traced',
-  'finished',
-  'failed',
-]);
+/** Events after which a request goes on; every other one ends it. */
+const ONGOING: ReadonlySet<Event['type']> = new Set(['progress', 'step', 'lens_row', 'sweep_row', 'memory']);
 
 /**
  * Codes of failures after which the wasm instance must not be used again: it trapped, or its device was lost, which
@@ -157,14 +150,14 @@ export class Connection {
       this.#end(failures.workerDied(event.error.message));
       return;
     }
-    const ending = ENDING.has(event.type);
+    const ending = !ONGOING.has(event.type);
     const pending = this.#pending.get(id);
     if (pending) {
       if (ending) {
         this.#pending.delete(id);
         pending.settle(reply);
       } else {
-        pending.onEvent?.(event);
+        pending.onEvent?.(event, reply.buffers ?? []);
       }
     } else if (ending && this.#draining.has(id)) {
       this.#draining.get(id)?.(event);

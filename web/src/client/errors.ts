@@ -59,6 +59,11 @@ export const failures = {
     message: `The worker answered with an unexpected "${type}" event.`,
     hint: 'Reload the page; the site may have been updated while it was open.',
   }),
+  misfit: (name: string, shape: readonly number[]): Failure => ({
+    code: 'protocol',
+    message: `The data of ${name} do not fit its shape [${shape.join(', ')}].`,
+    hint: 'Reload the page; the site may have been updated while it was open.',
+  }),
   noSuchTensor: (name: string, names: readonly string[]): Failure => ({
     code: 'no_such_tensor',
     message: `The trace holds no tensor named "${name}".`,

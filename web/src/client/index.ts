@@ -9,34 +9,45 @@
  * ```
  */
 export { Glassbox, type ModelSource, type OpenOptions, type StartOptions } from './glassbox.js';
-export {
-  DEFAULT_SAMPLER,
-  Model,
-  type EditSpec,
-  type Finish,
-  type GenerateOptions,
-  type Prompt,
-  type Step,
-  type TraceOptions,
-} from './model.js';
+export { Model, type Finish, type GenerateOptions, type Step, type TraceOptions } from './model.js';
+export { ablate, patch, steer, type Edge, type EditSpec, type Prompt } from './edits.js';
+export { DEFAULT_SAMPLER } from './sampler.js';
+export { Analysis } from './analysis.js';
+export type * from './analysis-types.js';
+export type { Floats, NumberArray, Uints } from './arrays.js';
 export { Trace, type Tensor } from './trace.js';
 export { GlassboxError } from './errors.js';
 export type { GlassboxEvents, Memory, Progress } from './engine.js';
 export type { Patience, WorkerLike } from './connection.js';
 export type {
+  BenchRow,
+  BenchStage,
   Candidate,
+  Change,
+  ChatMessage,
+  Continuation,
   DeviceInfo,
   DeviceKind,
   DevicePreference,
   EditAction,
+  Expectation,
   Failure,
   FileInfo,
   FinishReason,
+  HeadLabel,
+  HeadRole,
   LoadStage,
   ModelInfo,
+  Neuron,
+  Part,
+  PartKind,
+  PartName,
+  Promotion,
   Sampler,
   Stage,
   StageName,
+  Standing,
   Timing,
   Token,
+  TokenEffect,
 } from './protocol.gen.js';

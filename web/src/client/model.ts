@@ -1,44 +1,20 @@
+import { Analysis } from './analysis.js';
+import { toEdits, toInput, type EditSpec, type Prompt } from './edits.js';
 import { progressOnly, type Engine, type OpenModel, type Progress } from './engine.js';
 import { failures, GlassboxError } from './errors.js';
 import type {
   Candidate,
-  Edit,
-  EditAction,
+  ChatMessage,
   Event,
   FinishReason,
-  Input,
   ModelInfo,
   Sampler,
   Stage,
   Timing,
   Token,
 } from './protocol.gen.js';
+import { DEFAULT_SAMPLER } from './sampler.js';
 import { Trace } from './trace.js';
-
-/** A prompt: text for the model's tokenizer, or token ids. */
-export type Prompt =
-  | {
-      readonly prompt: string;
-      /** Whether special tokens are recognised in the text and added as the model wants them; true if left out. */
-      readonly special?: boolean;
-      readonly tokens?: never;
-    }
-  | { readonly tokens: ArrayLike<number>; readonly prompt?: never };
-
-/**
- * A causal edit at a named site. What is left out means all heads or all positions.
- *
- * The values of `replace` have the site's shape, with as many positions as the range holds. Without `positions` their
- * axis of positions must have size 1, and they are used at every position.
- */
-export interface EditSpec {
-  /** TransformerLens name, e.g. `blocks.3.attn.hook_z`. */
-  readonly site: string;
-  readonly head?: number | null;
-  /** Half-open range of positions; all if left out. */
-  readonly positions?: readonly [number, number] | null;
-  readonly action: EditAction;
-}
 
 /** Options of {@link Model.trace}. */
 export type TraceOptions = Prompt & {
@@ -88,26 +64,21 @@ export interface Finish {
   readonly timing: Timing;
 }
 
-/** A sampler that draws from the model's own distribution. */
-export const DEFAULT_SAMPLER: Readonly<Sampler> = Object.freeze({
-  temperature: 1,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
-  seed: 0,
-  greedy: false,
-});
-
 /** An open model. It lives until `close`, or until another model is opened in its place. */
 export class Model {
   readonly #engine: Engine;
   readonly #open: OpenModel;
+  /** Everything that is computed from a run: lens, attribution, heads, sampler bench, patching. */
+  readonly analysis: Analysis;
 
   /** @internal */
   constructor(engine: Engine, open: OpenModel) {
     this.#engine = engine;
     this.#open = open;
+    this.analysis = new Analysis((request, options) => {
+      this.#check();
+      return engine.call(open, request, options);
+    });
   }
 
   /** What the model is. */
@@ -133,13 +104,33 @@ export class Model {
     return event.tokens;
   }
 
+  /**
+   * Writes a chat as the model's own template does. Run the tokens, not the text: they are what the template means.
+   *
+   * @throws GlassboxError `no_chat_template` where the model came without one (see `info.chatTemplate`).
+   */
+  async chat(
+    messages: readonly ChatMessage[],
+    options: { addGenerationPrompt?: boolean; signal?: AbortSignal } = {},
+  ): Promise<{ readonly text: string; readonly tokens: readonly Token[] }> {
+    this.#check();
+    const request = {
+      type: 'chat' as const,
+      messages: [...messages],
+      addGenerationPrompt: options.addGenerationPrompt ?? true,
+    };
+    const { event } = await this.#engine.call(this.#open, request, { signal: options.signal });
+    if (event.type !== 'chat') throw new GlassboxError(failures.unexpected(event.type));
+    return { text: event.text, tokens: event.tokens };
+  }
+
   /** Runs the model once over a prompt and brings back what `capture` names. */
   async trace(options: TraceOptions): Promise<Trace> {
     this.#check();
     const { capture = [], edits = [], signal, onProgress } = options;
     const reply = await this.#engine.call(
       this.#open,
-      { type: 'trace', input: toInput(options), capture: [...capture], edits: edits.map(toEdit) },
+      { type: 'trace', input: toInput(options), capture: [...capture], edits: toEdits(edits) },
       { signal, onEvent: progressOnly(onProgress) },
     );
     return Trace.from(reply);
@@ -167,7 +158,7 @@ export class Model {
         input: toInput(options),
         maxNewTokens,
         sampler: { ...DEFAULT_SAMPLER, ...sampler },
-        edits: edits.map(toEdit),
+        edits: toEdits(edits),
         topN,
       },
       {
@@ -230,17 +221,4 @@ class StepQueue {
     }
     return this.#steps.shift();
   }
-}
-
-function toInput(options: Prompt): Input {
-  if (options.tokens !== undefined) return { type: 'tokens', tokens: Array.from(options.tokens) };
-  // Callers without types may pass neither.
-  if (typeof options.prompt === 'string') {
-    return { type: 'text', text: options.prompt, special: options.special ?? true };
-  }
-  throw new GlassboxError(failures.badArgument('There is no prompt.', 'Pass `prompt` (text) or `tokens` (ids).'));
-}
-
-function toEdit({ site, head = null, positions = null, action }: EditSpec): Edit {
-  return { site, head, positions: positions && [positions[0], positions[1]], action };
 }

@@ -62,11 +62,7 @@ export class Trace {
 function view({ name, shape }: TensorMeta, buffer: ArrayBuffer | undefined): Float32Array<ArrayBuffer> {
   const elements = shape.reduce((product, extent) => product * extent, 1);
   if (buffer?.byteLength !== elements * Float32Array.BYTES_PER_ELEMENT) {
-    throw new GlassboxError({
-      code: 'protocol',
-      message: `The data of ${name} do not fit its shape [${shape.join(', ')}].`,
-      hint: 'Reload the page; the site may have been updated while it was open.',
-    });
+    throw new GlassboxError(failures.misfit(name, shape));
   }
   return new Float32Array(buffer);
 }

@@ -60,6 +60,22 @@ export class Host {
       case 'generate':
         await this.#generate(id, request);
         break;
+      case 'lens':
+      case 'attribute':
+      case 'promoted':
+      case 'norms':
+      case 'head':
+      case 'neurons':
+      case 'heads':
+      case 'bench':
+      case 'compare':
+      case 'surprisal':
+      case 'score':
+      case 'sweep':
+      case 'export':
+      case 'fingerprint':
+      case 'chat':
+        this.#fail(id, 'unsupported', 'This host does not analyse.', 'Use the engine.');
     }
   }
 
@@ -167,11 +183,13 @@ export function modelNamed(name: string, tokenizer: boolean, large = false): Mod
     kvHeads: large ? 8 : 4,
     headDim: 8,
     hidden: 64,
+    intermediate: 172,
     vocab: 512,
     context: large ? 2048 : name === TRICKS.narrow ? 12 : 512,
     dtypes: { F32: 1.04e6 },
     weightBytes: 1.04e6,
     tokenizer: tokenizer ? 'BPE' : null,
+    chatTemplate: false,
     licence: 'MIT',
     files: [{ name, bytes: 1.04e6 }],
   };

@@ -1,0 +1,217 @@
+//! What the worker's device, model and tokens are.
+
+use serde::{Deserialize, Serialize};
+
+/// Kind of device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceKind {
+    /// WebGPU (natively Vulkan, Metal or DX12).
+    Gpu,
+    /// The SIMD CPU backend.
+    Cpu,
+}
+
+/// The device in use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct DeviceInfo {
+    /// Its kind.
+    pub kind: DeviceKind,
+    /// Its name.
+    pub name: String,
+    /// Why this one, in one plain sentence.
+    pub reason: String,
+    /// Whether it is a software adapter.
+    pub software: bool,
+}
+
+/// Part of a long piece of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum LoadStage {
+    /// Fetching the engine itself.
+    Engine,
+    /// Reading headers, configuration and tokenizer.
+    Header,
+    /// Streaming weights into place.
+    Weights,
+    /// Compiling shaders with a first run.
+    Warmup,
+    /// Running the prompt; counts tokens.
+    Prefill,
+    /// Analysing; counts pieces of work.
+    Analysis,
+}
+
+/// What an opened model is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct ModelInfo {
+    /// Architecture, e.g. `llama`.
+    pub architecture: String,
+    /// Its name, from its card, metadata or files.
+    pub name: String,
+    /// `safetensors` or `GGUF v3`.
+    pub format: String,
+    /// Number of parameters.
+    pub parameters: f64,
+    /// Number of blocks.
+    pub layers: u32,
+    /// Query heads per block.
+    pub heads: u32,
+    /// Key and value heads per block.
+    pub kv_heads: u32,
+    /// Size of a head.
+    pub head_dim: u32,
+    /// Width of the residual stream.
+    pub hidden: u32,
+    /// Width of the MLP.
+    pub intermediate: u32,
+    /// Size of the vocabulary.
+    pub vocab: u32,
+    /// Longest sequence in tokens.
+    pub context: u32,
+    /// Bytes in the files by element type.
+    #[cfg_attr(feature = "ts", ts(type = "Record<string, number>"))]
+    pub dtypes: std::collections::BTreeMap<String, f64>,
+    /// Bytes of the weights in the form they are held in.
+    pub weight_bytes: f64,
+    /// What kind of tokenizer, if the model came with one.
+    pub tokenizer: Option<String>,
+    /// Whether the model came with a chat template.
+    pub chat_template: bool,
+    /// Licence as the model states it.
+    pub licence: Option<String>,
+    /// Files read.
+    pub files: Vec<FileInfo>,
+}
+
+/// A file of a model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct FileInfo {
+    /// Its name.
+    pub name: String,
+    /// Its size.
+    pub bytes: f64,
+}
+
+/// A token of the vocabulary.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct Token {
+    /// Its id.
+    pub id: u32,
+    /// Its text where its bytes are valid UTF-8, else empty.
+    pub text: String,
+    /// Its text with whitespace, control characters and split bytes made visible.
+    pub display: String,
+    /// Its raw bytes.
+    pub bytes: Vec<u8>,
+    /// Whether it is a special token.
+    pub special: bool,
+}
+
+/// A token that may come next.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct Candidate {
+    /// The token.
+    pub token: Token,
+    /// Its logit at this stage.
+    pub logit: f32,
+    /// Its probability at this stage.
+    pub probability: f32,
+    /// Its rank in the model's own distribution; 1 is the most probable.
+    pub rank: u32,
+}
+
+/// A stage of the sampler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum StageName {
+    /// The model's own distribution.
+    Raw,
+    /// After the repetition penalty.
+    RepetitionPenalty,
+    /// After the temperature.
+    Temperature,
+    /// After top-k.
+    TopK,
+    /// After top-p.
+    TopP,
+    /// After min-p.
+    MinP,
+}
+
+/// The distribution after a stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct Stage {
+    /// Which stage.
+    pub name: StageName,
+    /// How many tokens are left.
+    pub kept: u32,
+    /// Entropy in bits.
+    pub entropy: f32,
+    /// The most probable tokens.
+    pub top: Vec<Candidate>,
+}
+
+/// Name and shape of a captured tensor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct TensorMeta {
+    /// Site name.
+    pub name: String,
+    /// Shape, outermost first.
+    pub shape: Vec<u32>,
+}
+
+/// How long things took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Timing {
+    /// Milliseconds for the prompt.
+    pub prefill_ms: f64,
+    /// Milliseconds for all decoded tokens.
+    pub decode_ms: f64,
+    /// Tokens in the prompt.
+    pub prompt_tokens: u32,
+    /// Tokens decoded after the first.
+    pub decoded_tokens: u32,
+}
+
+/// Why generation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum FinishReason {
+    /// As many tokens as asked for.
+    Length,
+    /// The model ended its text.
+    Eos,
+    /// The context is full.
+    Context,
+    /// Stopped by the caller.
+    Aborted,
+}
+
+/// An error as a person reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct Failure {
+    /// Stable name of the error.
+    pub code: String,
+    /// What went wrong.
+    pub message: String,
+    /// What to do.
+    pub hint: String,
+}
