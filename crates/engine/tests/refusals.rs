@@ -11,7 +11,10 @@ use glassbox_model::{Action, Edit, Probe};
 /// than one way, and the reader meets another one first.
 fn codes(words: &str) -> &'static [&'static str] {
     match words {
+        "8-bit weights without their scale" => &["quantisation_scale"],
         "Git LFS pointer, not weights" => &["lfs_pointer"],
+        "ONNX model" => &["onnx_model"],
+        "archive, not weights" => &["zip_archive"],
         "bad metadata" => &["gguf_alignment", "gguf_invalid"],
         "big-endian GGUF file" => &["gguf_big_endian"],
         "config.json is not JSON" => &["invalid_json"],
@@ -25,6 +28,7 @@ fn codes(words: &str) -> &'static [&'static str] {
         "missing tensor" => &["tensor_missing", "gguf_offset", "bad_config"],
         "not a GGUF file" => &["gguf_invalid"],
         "overlapping tensors" => &["tensor_overlap", "gguf_offset"],
+        "parts of different models" => &["gguf_split"],
         "pickled weights" => &["pickle"],
         "tensor outside the file" => &["gguf_offset", "tensor_hole"],
         "tensor size and shape disagree" => &["size_mismatch", "shape_overflow", "safetensors_header"],
@@ -35,6 +39,7 @@ fn codes(words: &str) -> &'static [&'static str] {
         "unknown tensor type" => &["unsupported_dtype"],
         "unsafe file name" => &["index_path"],
         "web page, not weights" => &["html_page"],
+        "weights packed for other software" => &["unsupported_quantisation"],
         "wrong tensor shape" => &["wrong_shape"],
         other => panic!("no codes are known for \"{other}\""),
     }

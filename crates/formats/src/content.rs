@@ -35,6 +35,8 @@ pub enum Content {
     LegacyGgml,
     /// HDF5, as TensorFlow's `tf_model.h5`.
     Hdf5,
+    /// An ONNX graph.
+    Onnx,
     /// JSON: a configuration, or a server's error message.
     Json,
     /// Other text, as a server's one-line error message.
@@ -69,6 +71,7 @@ impl Content {
             Self::Tar => "tar_archive",
             Self::LegacyGgml => "legacy_ggml",
             Self::Hdf5 => "hdf5_file",
+            Self::Onnx => "onnx_model",
             Self::Json => "json_file",
             Self::Text => "text_file",
             Self::Zeros => "zero_bytes",
@@ -97,6 +100,10 @@ impl Content {
                 "Convert the original model again with a current llama.cpp to get a GGUF file."
             }
             Self::Hdf5 => "Use the model's .safetensors or .gguf file.",
+            Self::Onnx => {
+                "An ONNX file is a compiled graph, in which layers and heads can no longer be told apart. \
+                 Use the model's .safetensors or .gguf file."
+            }
             Self::Json | Self::Text => {
                 "Look into it with an editor: it may be a server's error message saved under the model's name. \
                  Then download the model again."
@@ -123,6 +130,7 @@ impl fmt::Display for Content {
             Self::Tar => "a tar archive",
             Self::LegacyGgml => "a GGML file from before GGUF",
             Self::Hdf5 => "an HDF5 file",
+            Self::Onnx => "an ONNX graph",
             Self::Json => "a JSON file",
             Self::Text => "a text file",
             Self::Zeros => "a file of zero bytes",
@@ -162,10 +170,26 @@ fn binary(head: &[u8]) -> Option<Content> {
             contains(head, b"/data.pkl") || contains(head, b"/version") || contains(head, b".format_version");
         return Some(if torch { Content::Pickle } else { Content::Zip });
     }
+    if onnx(head) {
+        return Some(Content::Onnx);
+    }
     if head.get(257..262) == Some(b"ustar") {
         return Some(Content::Tar);
     }
     (head.len() >= 8 && head.iter().all(|&b| b == 0)).then_some(Content::Zeros)
+}
+
+/// ONNX has no magic number. Its protobuf starts with `ir_version` (field 1, a small number), and then
+/// comes the producer's name (field 2, a short text) or the graph (field 7).
+fn onnx(head: &[u8]) -> bool {
+    match head {
+        [0x08, 1..=31, 0x12, len, rest @ ..] => {
+            let name = rest.get(..usize::from(*len));
+            *len < 0x80 && name.is_some_and(|name| name.iter().all(|b| b.is_ascii_graphic() || *b == b' '))
+        }
+        [0x08, 1..=31, 0x3a, ..] => true,
+        _ => false,
+    }
 }
 
 fn text(head: &[u8]) -> Option<Content> {

@@ -32,6 +32,8 @@ fn accidents() -> Vec<(Vec<u8>, &'static str)> {
         (tar, "tar_archive"),
         (b"tjgg\x03\0\0\0".to_vec(), "legacy_ggml"),
         (b"\x89HDF\r\n\x1a\n".to_vec(), "hdf5_file"),
+        (b"\x08\x08\x12\x07pytorch\x1a\x052.1.0".to_vec(), "onnx_model"),
+        (b"\x08\x07:\xd0\x01\x0a\x00".to_vec(), "onnx_model"),
         (vec![0; 4096], "zero_bytes"),
         (br#"{"error":"Repository not found"}"#.to_vec(), "json_file"),
         ("Accès refusé : cette page est réservée".into(), "text_file"),
@@ -84,8 +86,8 @@ fn every_kind_of_content_has_its_own_code() {
     codes.extend([Content::Safetensors, Content::Gguf, Content::Unknown].map(Content::code));
     codes.sort_unstable();
     codes.dedup();
-    // 17 samples, of which html_page has three, pickle three, compressed_file two.
-    assert_eq!(codes.len(), 15, "{codes:?}");
+    // 19 samples, of which html_page has three, pickle three, compressed_file two, onnx_model two.
+    assert_eq!(codes.len(), 16, "{codes:?}");
     assert!(
         codes
             .iter()

@@ -69,6 +69,11 @@ fn expected_code(format: &str, error: &str) -> Option<&'static [&'static str]> {
         "header longer than the file" => &["header_too_large", "truncated_file"],
         "header is not JSON" => &["safetensors_header"],
         "unsafe file name" => &["index_path"],
+        "archive, not weights" => &["zip_archive"],
+        "ONNX model" => &["onnx_model"],
+        "weights packed for other software" => &["unsupported_quantisation"],
+        "8-bit weights without their scale" => &["quantisation_scale"],
+        "parts of different models" => &["gguf_split"],
         // A tensor taken out of a GGUF file leaves a hole in its data.
         "missing tensor" if format == "gguf" => &["gguf_offset"],
         "missing metadata"
