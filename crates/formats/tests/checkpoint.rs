@@ -48,6 +48,8 @@ fn opens_a_folder_in_the_hub_s_layout() {
         ("m/tokenizer.json", b"{\"model\": {}}".to_vec()),
         ("m/tokenizer_config.json", b"\xef\xbb\xbf{\"bos_token\": \"<s>\"}".to_vec()),
         ("m/chat_template.jinja", b"{{ messages }}".to_vec()),
+        ("m/additional_chat_templates/tool_use.jinja", b"{{ tools }}".to_vec()),
+        ("m/other/additional_chat_templates/x.jinja", b"{{ x }}".to_vec()),
     ])
     .unwrap();
     assert_eq!(checkpoint.format, Format::Safetensors);
@@ -57,11 +59,13 @@ fn opens_a_folder_in_the_hub_s_layout() {
     assert_eq!(checkpoint.tokenizer.json.as_deref(), Some(&b"{\"model\": {}}"[..]));
     assert_eq!(checkpoint.tokenizer.config.as_ref().unwrap()["bos_token"], "<s>");
     assert_eq!(checkpoint.tokenizer.chat_template.as_deref(), Some("{{ messages }}"));
+    let additional = [("tool_use".to_owned(), "{{ tools }}".to_owned())];
+    assert_eq!(checkpoint.tokenizer.additional_chat_templates, additional);
     assert_eq!(checkpoint.card.licence.as_deref(), Some("mit"));
     let files: Vec<String> = checkpoint.files().into_iter().map(|file| file.name).collect();
-    assert_eq!(files.len(), 7, "{files:?}");
+    assert_eq!(files.len(), 8, "{files:?}");
     assert!(!files.contains(&"pytorch_model.bin".to_owned()));
-    assert_eq!(checkpoint.file_set().len(), 9);
+    assert_eq!(checkpoint.file_set().len(), 11);
 }
 
 #[test]

@@ -39,7 +39,14 @@ fn reads_all_of_it() {
         .array(SCORES, 6, 4, &scores)
         .strings("tokenizer.ggml.merges", &["a b"])
         .text("tokenizer.ggml.pre", "default")
+        .text("general.name", "A model")
         .text("tokenizer.chat_template", "{{ messages }}")
+        .text("tokenizer.chat_template.tool_use", "{{ tools }}")
+        .array("tokenizer.ggml.precompiled_charsmap", 1, 3, &[0xff, 1, 2])
+        .u32("tokenizer.ggml.seperator_token_id", 2)
+        .raw("tokenizer.ggml.remove_extra_whitespaces", 7, &[1])
+        .raw("tokenizer.ggml.normalizer.lowercase", 7, &[0])
+        .raw("tokenizer.ggml.normalizer.strip_accents", 7, &[1])
         .u32("tokenizer.ggml.bos_token_id", 1)
         .u32("tokenizer.ggml.unknown_token_id", 0)
         .raw("tokenizer.ggml.add_bos_token", 7, &[1])
@@ -55,10 +62,17 @@ fn reads_all_of_it() {
         bos: Some(1),
         eos: None,
         unknown: Some(0),
+        separator: Some(2),
         add_bos: Some(true),
         add_eos: None,
         add_space_prefix: Some(false),
+        remove_extra_whitespaces: Some(true),
+        precompiled_charsmap: vec![0xff, 1, 2],
+        lowercase: Some(false),
+        strip_accents: Some(true),
+        model_name: Some("A model".into()),
         chat_template: Some("{{ messages }}".into()),
+        named_chat_templates: vec![("tool_use".into(), "{{ tools }}".into())],
     };
     assert_eq!(checkpoint.tokenizer.vocabulary, Some(expected));
     // The lists were moved, the small keys were not.

@@ -78,6 +78,38 @@ pub enum TextError {
         /// The largest id there is.
         last: u32,
     },
+    /// A conversation is not a list of messages.
+    #[error("the messages cannot be read: {reason}")]
+    ChatMessages {
+        /// What is wrong.
+        reason: String,
+    },
+    /// The model has chat templates, but not the one asked for.
+    #[error("there is no chat template '{name}'; the model has {known}")]
+    NoChatTemplate {
+        /// The name asked for.
+        name: String,
+        /// All names there are.
+        known: String,
+    },
+    /// The chat template cannot be compiled, or fails on these messages.
+    #[error("the chat template does not work here: {reason}")]
+    ChatTemplate {
+        /// The line and what is wrong there.
+        reason: String,
+    },
+    /// The template says itself that it does not take these messages.
+    #[error("the chat template refuses these messages: {reason}")]
+    ChatRefused {
+        /// The template's own words.
+        reason: String,
+    },
+    /// The template would take more than a template may.
+    #[error("the chat template {what} than a template may")]
+    ChatTemplateLimit {
+        /// What it takes more of.
+        what: &'static str,
+    },
     /// The tokenizer's model refused the text.
     #[error("the text cannot be tokenized: {reason}")]
     Encode {
@@ -100,6 +132,11 @@ impl TextError {
             Self::Backtracking { .. } => "tokenizer_backtracking",
             Self::Unencodable { .. } => "text_unencodable",
             Self::NoSuchToken { .. } => "no_such_token",
+            Self::ChatMessages { .. } => "chat_messages",
+            Self::NoChatTemplate { .. } => "no_chat_template",
+            Self::ChatTemplate { .. } => "chat_template",
+            Self::ChatRefused { .. } => "chat_refused",
+            Self::ChatTemplateLimit { .. } => "chat_template_limit",
             Self::Encode { .. } => "text_encode",
         }
     }
@@ -129,6 +166,15 @@ impl TextError {
             }
             Self::Unencodable { .. } => "Remove these characters, or give the prompt as token ids.".into(),
             Self::NoSuchToken { .. } => "Use ids below the size of the vocabulary.".into(),
+            Self::ChatMessages { .. } => {
+                "Give a JSON list of objects with \"role\" and \"content\", at least one.".into()
+            }
+            Self::NoChatTemplate { .. } => "Ask for one of the templates that are there.".into(),
+            Self::ChatTemplate { .. } => {
+                "Check that the messages have what the template reads, or write the prompt by hand.".into()
+            }
+            Self::ChatRefused { .. } => "Change the messages' roles or order as it says.".into(),
+            Self::ChatTemplateLimit { .. } => "Use fewer messages, or write the prompt by hand.".into(),
             Self::Encode { .. } => "Change the text, or give the prompt as token ids.".into(),
         }
     }

@@ -3,7 +3,8 @@
 //! A [`Tokenizer`] is read from a hub `tokenizer.json` or from the vocabulary inside a GGUF file
 //! (kinds `gpt2` and `llama`). Every token is known by its raw bytes ([`Piece`]), so that text is
 //! rebuilt without loss even where a token holds a part of a character; [`DecodeStream`] does so
-//! while a model generates, and [`display`] shows any bytes visibly.
+//! while a model generates, and [`display`] shows any bytes visibly. A [`chat::ChatTemplate`] turns
+//! messages into the prompt a chat model expects.
 //!
 //! All input is untrusted: a bad file gives a [`TextError`], never a panic, and sizes are bounded.
 
@@ -11,6 +12,7 @@
 
 mod alphabet;
 mod byte_level;
+pub mod chat;
 mod checked;
 mod decoder;
 mod display;
@@ -27,7 +29,7 @@ mod tokenizer;
 
 pub use display::display;
 pub use error::TextError;
-pub use limits::{MAX_TEXT_BYTES, MAX_TOKENIZER_JSON_BYTES, MAX_TOKENS};
+pub use limits::{MAX_CHAT_TEMPLATE_BYTES, MAX_TEXT_BYTES, MAX_TOKENIZER_JSON_BYTES, MAX_TOKENS};
 pub use patterns::known_pre_tokenizers;
 pub use pieces::Piece;
 pub use stream::DecodeStream;

@@ -14,3 +14,6 @@ pub(crate) const MAX_PATTERN_BYTES: usize = 64 << 10;
 
 /// How often a regular expression may step back on one match before it counts as failed.
 pub(crate) const BACKTRACK_LIMIT: usize = 1_000_000;
+
+/// Largest chat template, in bytes. The longest in common use have 20 KB.
+pub const MAX_CHAT_TEMPLATE_BYTES: usize = 1 << 20;

@@ -63,7 +63,7 @@ impl AddedTokens {
         normalizer: Option<&CheckedNormalizer>,
     ) -> Result<PreTokenizedString, TextError> {
         let vocabulary = match special {
-            Special::Add => &self.all,
+            Special::Add | Special::Parse => &self.all,
             Special::None => &self.ordinary,
         };
         let recorded = normalizer.map(Recorded::new);

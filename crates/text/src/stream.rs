@@ -77,7 +77,7 @@ impl DecodeStream {
         // A cheap handle: it lets the piece be borrowed while the stream changes.
         let tokenizer = self.tokenizer.clone();
         if let Some((bytes, special)) = tokenizer.bytes(id)
-            && (!special || self.special == Special::Add)
+            && (!special || self.special != Special::None)
         {
             self.append(bytes, &mut text);
         }

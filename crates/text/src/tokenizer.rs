@@ -20,6 +20,9 @@ pub enum Special {
     /// Encoding adds none and reads `<s>` as three characters; decoding leaves them out.
     #[default]
     None,
+    /// Encoding adds none, but recognises special tokens in the text: for what a chat template has
+    /// written. Decoding writes them by name.
+    Parse,
     /// Encoding adds BOS and EOS as the model wants them and recognises special tokens in the
     /// text; decoding writes them by name.
     Add,

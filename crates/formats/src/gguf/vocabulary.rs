@@ -23,7 +23,7 @@ pub enum TokenType {
 /// A GGUF file's `tokenizer.ggml.*` keys. All per-token lists have the same length as `tokens`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Vocabulary {
-    /// `tokenizer.ggml.model`: `gpt2`, `llama`, …
+    /// `tokenizer.ggml.model`: `gpt2`, `llama`, `t5`, `bert`, …
     pub model: String,
     /// `tokenizer.ggml.pre`: the name of the pre-tokenizer's pattern, where given.
     pub pre: Option<String>,
@@ -41,14 +41,28 @@ pub struct Vocabulary {
     pub eos: Option<u32>,
     /// `tokenizer.ggml.unknown_token_id`.
     pub unknown: Option<u32>,
+    /// `tokenizer.ggml.seperator_token_id`, in llama.cpp's spelling.
+    pub separator: Option<u32>,
     /// `tokenizer.ggml.add_bos_token`, where given.
     pub add_bos: Option<bool>,
     /// `tokenizer.ggml.add_eos_token`, where given.
     pub add_eos: Option<bool>,
     /// `tokenizer.ggml.add_space_prefix`, where given.
     pub add_space_prefix: Option<bool>,
+    /// `tokenizer.ggml.remove_extra_whitespaces`, where given; for `t5` vocabularies.
+    pub remove_extra_whitespaces: Option<bool>,
+    /// `tokenizer.ggml.precompiled_charsmap`: SentencePiece's character map, for `t5` vocabularies.
+    pub precompiled_charsmap: Vec<u8>,
+    /// `tokenizer.ggml.normalizer.lowercase`, where given; for `bert` vocabularies.
+    pub lowercase: Option<bool>,
+    /// `tokenizer.ggml.normalizer.strip_accents`, where given; for `bert` vocabularies.
+    pub strip_accents: Option<bool>,
+    /// `general.name`, where given: llama.cpp derives rules for special tokens from it.
+    pub model_name: Option<String>,
     /// `tokenizer.chat_template`, where given.
     pub chat_template: Option<String>,
+    /// Further templates by name: `tokenizer.chat_template.NAME`.
+    pub named_chat_templates: Vec<(String, String)>,
 }
 
 impl Vocabulary {
@@ -76,10 +90,16 @@ impl Vocabulary {
             bos: id("bos")?,
             eos: id("eos")?,
             unknown: id("unknown")?,
+            separator: id("seperator")?,
             add_bos: flag("add_bos_token")?,
             add_eos: flag("add_eos_token")?,
             add_space_prefix: flag("add_space_prefix")?,
+            remove_extra_whitespaces: flag("remove_extra_whitespaces")?,
+            lowercase: flag("normalizer.lowercase")?,
+            strip_accents: flag("normalizer.strip_accents")?,
+            model_name: text("general.name")?,
             chat_template: text("tokenizer.chat_template")?,
+            named_chat_templates: named_templates(metadata)?,
             ..Self::default()
         };
         vocabulary.types = token_types(metadata)?;
@@ -95,6 +115,9 @@ impl Vocabulary {
         }
         if let Some(Value::Array(Array::F32(scores))) = metadata.take(SCORES) {
             vocabulary.scores = scores;
+        }
+        if let Some(Value::Array(map)) = metadata.take(CHARSMAP) {
+            vocabulary.precompiled_charsmap = bytes(map)?;
         }
         metadata.take(TYPES);
         vocabulary.check()?;
@@ -112,7 +135,9 @@ impl Vocabulary {
                 return fault(format!("{count} tokens but {len} {list}"));
             }
         }
-        for (name, id) in [("bos", self.bos), ("eos", self.eos), ("unknown", self.unknown)] {
+        for (name, id) in
+            [("bos", self.bos), ("eos", self.eos), ("unknown", self.unknown), ("separator", self.separator)]
+        {
             if let Some(id) = id.filter(|&id| id as usize >= count) {
                 return fault(format!("the {name} token's id is {id}, but there are only {count} tokens"));
             }
@@ -150,7 +175,31 @@ fn token_types(metadata: &Metadata) -> Result<Vec<TokenType>, FormatError> {
     types.into_iter().enumerate().map(parse).collect()
 }
 
+/// The bytes of the character map, which converters write as either type of byte.
+fn bytes(array: Array) -> Result<Vec<u8>, FormatError> {
+    match array {
+        Array::U8(bytes) => Ok(bytes),
+        Array::I8(bytes) => Ok(bytes.into_iter().map(i8::cast_unsigned).collect()),
+        other => Err(FormatError::MetadataType {
+            key: CHARSMAP.to_owned(),
+            wanted: "an array of bytes",
+            found: format!("of type {}", Value::Array(other).type_name()),
+        }),
+    }
+}
+
+/// The templates at `tokenizer.chat_template.NAME`.
+fn named_templates(metadata: &Metadata) -> Result<Vec<(String, String)>, FormatError> {
+    let named = |key: &str| {
+        let name = key.strip_prefix("tokenizer.chat_template.")?;
+        let source = metadata.get::<&str>(key).transpose()?;
+        Some(source.map(|source| (name.to_owned(), source.to_owned())))
+    };
+    metadata.iter().filter_map(|(key, _)| named(key)).collect()
+}
+
 const TOKENS: &str = "tokenizer.ggml.tokens";
 const SCORES: &str = "tokenizer.ggml.scores";
 const TYPES: &str = "tokenizer.ggml.token_type";
 const MERGES: &str = "tokenizer.ggml.merges";
+const CHARSMAP: &str = "tokenizer.ggml.precompiled_charsmap";

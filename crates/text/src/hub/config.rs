@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::pipeline::AddedTokens;
 
 /// The name of the token at `key`, which is written as its name or as an object with its name.
-pub(super) fn token_name<'a>(config: &'a Value, key: &str) -> Option<&'a str> {
+pub(crate) fn token_name<'a>(config: &'a Value, key: &str) -> Option<&'a str> {
     let token = config.get(key)?;
     token.as_str().or_else(|| token.get("content")?.as_str())
 }

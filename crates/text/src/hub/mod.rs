@@ -8,6 +8,7 @@ mod config;
 mod model;
 mod template;
 
+pub(crate) use config::token_name;
 use serde::Deserialize;
 use serde_json::Value;
 use tokenizers::{AddedToken, Model as _};

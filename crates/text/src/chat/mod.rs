@@ -1,0 +1,138 @@
+//! Chat templates: from messages to the prompt a model was trained on.
+//!
+//! A chat model's repository carries a template in the Jinja language, as `chat_template` in
+//! `tokenizer_config.json` (one, or a list of named ones), as `chat_template.jinja` and
+//! `additional_chat_templates/NAME.jinja`, or in a GGUF file's metadata. The result is that of
+//! transformers' `apply_chat_template(tokenize=False)`.
+//!
+//! A template is untrusted. It sees nothing but the messages and options; it runs for a bounded
+//! number of steps and writes a bounded text. A template that does not compile is an error when it
+//! is used, not when its model is opened.
+
+mod environment;
+mod json;
+mod message;
+mod output;
+mod source;
+mod time;
+
+use std::ops::Range;
+
+use minijinja::{ErrorKind, Value};
+
+pub use message::{Json, Message};
+pub use source::ChatTemplate;
+pub use time::LocalTime;
+
+use crate::error::{TextError, shorten};
+use environment::Refusal;
+use output::Output;
+
+/// What a template may be told besides the messages.
+#[derive(Debug, Clone, Default)]
+pub struct RenderOptions {
+    /// End with what comes before an answer, so that the model goes on with one.
+    pub add_generation_prompt: bool,
+    /// The template's name, where there are several; else `tool_use` with tools, or `default`.
+    pub template: Option<String>,
+    /// A list of tools as JSON schemas.
+    pub tools: Option<Json>,
+    /// More variables by name, such as `enable_thinking` or `documents`.
+    pub extra: Vec<(String, Json)>,
+    /// What `strftime_now` takes for now. Without it a template that asks for the date fails.
+    pub now: Option<LocalTime>,
+}
+
+/// A conversation as one text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// The prompt, special tokens by name. Encode it with [`Special::Parse`](crate::Special::Parse).
+    pub text: String,
+    /// Where each message's content stands in `text`, in bytes, without surrounding white space.
+    /// `None` where a content is no text or empty, and for all where the template does more with
+    /// a content than to write it once.
+    pub contents: Vec<Option<Range<usize>>>,
+}
+
+impl ChatTemplate {
+    /// The prompt for `messages`.
+    ///
+    /// # Errors
+    /// [`TextError::ChatMessages`] without messages, [`TextError::NoChatTemplate`] where the
+    /// template asked for does not exist, [`TextError::ChatRefused`] where the template refuses the
+    /// conversation (most do for roles they do not know), [`TextError::ChatTemplate`] where it has a
+    /// fault, and [`TextError::ChatTemplateLimit`] where it takes too long or writes too much.
+    pub fn render(&self, messages: &[Message], options: &RenderOptions) -> Result<String, TextError> {
+        self.run(messages.iter().map(Message::value).collect(), options)
+    }
+
+    /// The prompt for `messages`, and where their contents stand in it.
+    ///
+    /// The template runs once more, with marks around each content. Where that changes anything
+    /// else, no places are given.
+    ///
+    /// # Errors
+    /// Those of [`render`](Self::render).
+    pub fn render_with_contents(
+        &self,
+        messages: &[Message],
+        options: &RenderOptions,
+    ) -> Result<Rendered, TextError> {
+        let text = self.render(messages, options)?;
+        let nowhere = vec![None; messages.len()];
+        if text.contains(message::MARKS) {
+            return Ok(Rendered { text, contents: nowhere });
+        }
+        let marked = self.run(messages.iter().map(Message::marked).collect(), options);
+        let has_content: Vec<bool> = messages.iter().map(Message::has_content).collect();
+        let contents = marked.ok().and_then(|marked| message::places(&marked, &text, &has_content));
+        Ok(Rendered { text, contents: contents.unwrap_or(nowhere) })
+    }
+
+    fn run(&self, messages: Vec<Value>, options: &RenderOptions) -> Result<String, TextError> {
+        if messages.is_empty() {
+            return Err(TextError::ChatMessages { reason: "there are none".into() });
+        }
+        let source = self.select(options.template.as_deref(), options.tools.is_some())?;
+        let source = environment::translate(source);
+        let environment = environment::new(options.now);
+        let template = environment.template_from_str(&source).map_err(|error| fault(&error))?;
+
+        let none = || Value::from(());
+        let mut variables: Vec<(String, Value)> = vec![
+            ("messages".into(), Value::from(messages)),
+            ("tools".into(), options.tools.as_ref().map_or_else(none, Json::value)),
+            ("documents".into(), none()),
+            ("add_generation_prompt".into(), Value::from(options.add_generation_prompt)),
+        ];
+        variables
+            .extend(self.special().iter().map(|(name, token)| (name.clone(), Value::from(token.as_str()))));
+        // A later variable of the same name counts.
+        variables.extend(options.extra.iter().map(|(name, value)| (name.clone(), value.value())));
+
+        let mut output = Output::default();
+        let done = template.render_captured_to(Value::from_pairs(variables), &mut output);
+        match done {
+            _ if output.is_full() => Err(TextError::ChatTemplateLimit { what: "writes more text" }),
+            Err(error) => Err(fault(&error)),
+            Ok(_) => output.into_text(),
+        }
+    }
+}
+
+/// The error for a template that cannot be compiled or run.
+fn fault(error: &minijinja::Error) -> TextError {
+    if error.kind() == ErrorKind::OutOfFuel {
+        return TextError::ChatTemplateLimit { what: "takes more steps" };
+    }
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        if let Some(Refusal(message)) = cause.downcast_ref() {
+            return TextError::ChatRefused { reason: shorten(message) };
+        }
+        source = cause.source();
+    }
+    let place = error.line().map(|line| format!("line {line}: ")).unwrap_or_default();
+    let detail = error.detail().map(|detail| format!(", {detail}")).unwrap_or_default();
+    TextError::ChatTemplate { reason: shorten(&format!("{place}{}{detail}", error.kind())) }
+}
