@@ -3,7 +3,7 @@
 use burn::tensor::{Tensor, activation};
 use glassbox_kernels::Matrix;
 
-use crate::{Activation, NormKind};
+use crate::{Activation, NormKind, low_rank::LowRank};
 
 /// A norm's weights.
 #[derive(Debug, Clone)]
@@ -38,24 +38,28 @@ impl Norm {
     }
 }
 
-/// A projection `x W^T + b`.
+/// A projection `x W^T + b`, and what adapters add to it.
 #[derive(Debug, Clone)]
 pub struct Linear {
     /// `[out, in]`
     pub weight: Matrix,
     /// `[out]`
     pub bias: Option<Tensor<1>>,
+    /// Terms of the adapters that are attached.
+    pub low_rank: Vec<LowRank>,
 }
 
 impl Linear {
     /// `[batch, position, in]` to `[batch, position, out]`.
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         let [batch, positions, width] = x.dims();
-        let y = self.weight.linear(x.reshape([batch * positions, width]));
+        let x = x.reshape([batch * positions, width]);
+        let y = self.weight.linear(x.clone());
         let y = match &self.bias {
             Some(bias) => y + bias.clone().unsqueeze(),
             None => y,
         };
+        let y = self.low_rank.iter().fold(y, |y, term| term.add(&x, y));
         y.reshape([batch, positions, self.weight.out_features()])
     }
 }

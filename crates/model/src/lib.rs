@@ -7,6 +7,7 @@ mod config;
 mod decoder;
 mod error;
 mod layers;
+mod low_rank;
 mod probe;
 mod rotary;
 mod site;

@@ -219,7 +219,7 @@ impl Loader<'_> {
             true => Some(self.vector(&format!("{}.bias", at(source.name, block)), Some(source)).await?),
             false => None,
         };
-        Ok(Linear { weight, bias })
+        Ok(Linear { weight, bias, low_rank: Vec::new() })
     }
 
     /// Reads a vector `[size]`, or the part of it and in the order that `source` says.
