@@ -21,6 +21,8 @@ pub enum Command {
     Generate(Generate),
     /// Splits standard input into token ids, or joins ids to text.
     Tokenize(Tokenize),
+    /// Makes messages a prompt with the model's chat template, or prints the template.
+    ChatTemplate(ChatTemplate),
     /// Says what a model is, or what is wrong with it.
     Check(Check),
     /// Measures load, prefill and decode; prints JSON.
@@ -136,6 +138,33 @@ pub struct Tokenize {
     /// Recognise special tokens and add those the model wants.
     #[arg(long)]
     pub special: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ChatTemplate {
+    /// A folder in the hub's layout, or a .gguf file.
+    pub model: PathBuf,
+    /// A JSON file with a list of messages (`role`, `content`, …); without it the template is printed.
+    #[arg(long)]
+    pub messages: Option<PathBuf>,
+    /// A JSON file with a list of tools as JSON schemas.
+    #[arg(long, requires = "messages")]
+    pub tools: Option<PathBuf>,
+    /// Which template, where the model has several.
+    #[arg(long)]
+    pub template: Option<String>,
+    /// End after the last message, without what comes before an answer.
+    #[arg(long)]
+    pub no_generation_prompt: bool,
+    /// A variable for the template, its value as JSON: `--set enable_thinking=false`.
+    #[arg(long = "set", value_name = "NAME=JSON")]
+    pub variables: Vec<String>,
+    /// What the template takes for now, in seconds since 1970; the clock (UTC) otherwise.
+    #[arg(long)]
+    pub now: Option<i64>,
+    /// Print token ids instead of text.
+    #[arg(long)]
+    pub ids: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
             Command::Trace(args) => commands::trace::run(args).await,
             Command::Generate(args) => commands::generate::run(args).await,
             Command::Tokenize(args) => commands::tokenize::run(args).await,
+            Command::ChatTemplate(args) => commands::chat_template::run(args).await,
             Command::Check(args) => commands::check::run(args).await,
             Command::Bench(args) => commands::bench::run(args).await,
         }

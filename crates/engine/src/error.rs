@@ -21,6 +21,9 @@ pub enum EngineError {
     /// The model came without a tokenizer.
     #[error("the model came without a tokenizer, so text cannot be split into tokens")]
     NoTokenizer,
+    /// The model came without a chat template.
+    #[error("the model came without a chat template, so messages cannot be made a prompt")]
+    NoChatTemplate,
     /// A sampler setting is out of its range.
     #[error("{0}")]
     Sampler(String),
@@ -52,6 +55,7 @@ impl EngineError {
             Self::NoGpu(_) => "no_gpu",
             Self::GpuNotBuilt => "gpu_not_built",
             Self::NoTokenizer => "no_tokenizer",
+            Self::NoChatTemplate => "no_chat_template",
             Self::Sampler(_) => "bad_sampler",
             Self::CaptureTooLarge { .. } => "capture_too_large",
             Self::NotFinite => "not_finite",
@@ -66,6 +70,7 @@ impl EngineError {
             Self::NoGpu(_) => "Use the CPU, or a browser with WebGPU switched on.".into(),
             Self::GpuNotBuilt => "Use the CPU, or load the module with the GPU backend.".into(),
             Self::NoTokenizer => "Give token ids, or open the model together with its tokenizer.json.".into(),
+            Self::NoChatTemplate => "Write the prompt by hand, or open a model that was trained to chat.".into(),
             Self::Sampler(_) => "Change the setting and try again.".into(),
             Self::CaptureTooLarge { .. } => "Shorten the prompt or capture fewer kinds or layers.".into(),
             Self::NotFinite => {

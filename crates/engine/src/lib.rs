@@ -1,5 +1,6 @@
 //! The engine: opens a device and a model, runs prompts, captures traces, generates tokens.
 
+mod chat;
 pub mod device;
 mod error;
 mod generate;
@@ -8,6 +9,7 @@ mod model;
 mod sampler;
 mod trace;
 
+pub use chat::Chat;
 pub use device::OpenDevice;
 pub use error::EngineError;
 pub use generate::{Finish, Generation, GenerationTiming, Step};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use glassbox_formats::{Checkpoint, Config, FileInfo, FileSet, Format};
 use glassbox_model::{Decoder, DecoderSpec, ModelError};
+use glassbox_text::chat::ChatTemplate;
 use glassbox_text::{Special, Tokenizer};
 
 use crate::{EngineError, Host, OpenDevice};
@@ -40,6 +41,8 @@ pub struct Model {
     pub decoder: Decoder,
     /// The tokenizer, if it came with one.
     pub tokenizer: Option<Tokenizer>,
+    /// How messages become a prompt, if it came with a chat template.
+    pub chat_template: Option<ChatTemplate>,
     pub(crate) gpu: bool,
 }
 
@@ -133,12 +136,13 @@ impl Model {
     /// Opens a model: checks everything that can be checked first, then streams its weights to the device.
     pub async fn open(files: FileSet, device: &OpenDevice, host: &dyn Host) -> Result<Self, EngineError> {
         let (checkpoint, summary, tokenizer) = inspect(files).await?;
+        let chat_template = ChatTemplate::from_files(&checkpoint.tokenizer)?;
         let mut progress = |done, total| {
             host.loaded(done, total);
             !host.stopped()
         };
         let decoder = glassbox_model::load(&checkpoint, &device.device, &mut progress).await?;
-        Ok(Self { summary, decoder, tokenizer, gpu: device.gpu })
+        Ok(Self { summary, decoder, tokenizer, chat_template, gpu: device.gpu })
     }
 
     /// Architecture and sizes.

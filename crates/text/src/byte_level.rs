@@ -58,6 +58,7 @@ pub(crate) fn load(vocabulary: &Vocabulary) -> Result<Parts, TextError> {
         trim: Trim::NONE,
         before,
         after,
+        edges_in_chat: true,
         bos: vocabulary.bos,
         eos: vocabulary.eos,
     })

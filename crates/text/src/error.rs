@@ -79,7 +79,7 @@ pub enum TextError {
         last: u32,
     },
     /// A conversation is not a list of messages.
-    #[error("the messages cannot be read: {reason}")]
+    #[error("the conversation cannot be read: {reason}")]
     ChatMessages {
         /// What is wrong.
         reason: String,

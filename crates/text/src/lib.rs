@@ -19,6 +19,7 @@ mod display;
 mod error;
 mod hub;
 mod limits;
+mod offsets;
 mod patterns;
 mod pieces;
 mod pipeline;

@@ -103,7 +103,16 @@ pub(crate) fn load(vocabulary: &Vocabulary) -> Result<Parts, TextError> {
         add_space_prefix,
     };
     let trim = Trim { start: usize::from(add_space_prefix), ..Trim::NONE };
-    Ok(Parts { encoder: Encoder::SentencePiece(Box::new(model)), pieces, trim, before, after, bos, eos })
+    Ok(Parts {
+        encoder: Encoder::SentencePiece(Box::new(model)),
+        pieces,
+        trim,
+        before,
+        after,
+        edges_in_chat: true,
+        bos,
+        eos,
+    })
 }
 
 impl SentencePiece {

@@ -46,6 +46,8 @@ pub(crate) struct Parts {
     /// Ids added before and after the text under [`Special::Add`].
     pub(crate) before: Vec<u32>,
     pub(crate) after: Vec<u32>,
+    /// Whether they are added to what a chat template writes, too.
+    pub(crate) edges_in_chat: bool,
     pub(crate) bos: Option<u32>,
     pub(crate) eos: Option<u32>,
 }
@@ -193,6 +195,11 @@ impl Tokenizer {
     /// The token that ends a text, where the model has one.
     pub fn eos(&self) -> Option<u32> {
         self.0.eos
+    }
+
+    /// The ids that stand before and after a rendered conversation.
+    pub(crate) fn chat_edges(&self) -> (&[u32], &[u32]) {
+        if self.0.edges_in_chat { (&self.0.before, &self.0.after) } else { (&[], &[]) }
     }
 
     pub(crate) fn bytes(&self, id: u32) -> Option<(&[u8], bool)> {

@@ -1,6 +1,7 @@
 //! One module per command.
 
 pub mod bench;
+pub mod chat_template;
 pub mod check;
 pub mod generate;
 pub mod tokenize;

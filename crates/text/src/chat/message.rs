@@ -8,8 +8,23 @@ use minijinja::value::ValueKind;
 use crate::error::{TextError, shorten};
 use crate::limits::MAX_TEXT_BYTES;
 
-/// Marks before and after a content: private characters, as transformers uses for its own marks.
-pub(super) const MARKS: [char; 2] = ['\u{F0000}', '\u{F0001}'];
+/// The mark after a content. The one before it is the character that follows by the message's
+/// number and one: private characters, as transformers uses for marks of its own.
+const END: char = '\u{F0000}';
+
+/// The last character that can be a mark.
+const LAST: char = '\u{FFFFD}';
+
+/// Whether a text has characters that could be taken for marks.
+pub(super) fn has_marks(text: &str) -> bool {
+    text.contains(|ch| (END..=LAST).contains(&ch))
+}
+
+/// The mark before the content of message `at`, if there is one for so many messages.
+fn mark(at: usize) -> Option<char> {
+    let code = u32::try_from(at).ok()?.checked_add(END as u32 + 1)?;
+    char::from_u32(code).filter(|&ch| ch <= LAST)
+}
 
 /// The names under which reasoning is given; templates read the first.
 const REASONING: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
@@ -28,7 +43,7 @@ impl Json {
             return Err(TextError::TooLarge { what: "the JSON", size: text.len(), limit: MAX_TEXT_BYTES });
         }
         let value = serde_json::from_str(text);
-        value.map(Self).map_err(|error| wrong(&format!("they are not JSON: {error}")))
+        value.map(Self).map_err(|error| wrong(&format!("it is not JSON: {error}")))
     }
 
     pub(super) fn value(&self) -> Value {
@@ -69,7 +84,7 @@ impl Message {
     pub fn list_from_json(text: &str) -> Result<Vec<Self>, TextError> {
         let Json(list) = Json::parse(text)?;
         if list.kind() != ValueKind::Seq {
-            return Err(wrong("they are not a list"));
+            return Err(wrong("it is not a list"));
         }
         let messages = list.try_iter().map_err(|error| wrong(&error.to_string()))?;
         messages.enumerate().map(|(at, message)| Self::from_value(at, &message)).collect()
@@ -111,59 +126,54 @@ impl Message {
         self.find("content").and_then(Value::as_str)
     }
 
-    /// Whether there is a text to mark.
-    pub(super) fn has_content(&self) -> bool {
-        self.content().is_some_and(|content| !content.trim().is_empty())
-    }
-
     pub(super) fn value(&self) -> Value {
         Value::from_pairs(self.0.iter().cloned())
     }
 
-    /// The message with marks around its content, inside the white space that templates trim.
-    pub(super) fn marked(&self) -> Value {
-        let mark = |text: &str| {
+    /// The message, which is number `at`, with marks around its content, inside the white space
+    /// that templates trim.
+    pub(super) fn marked(&self, at: usize) -> Value {
+        let marked = |text: &str| {
             let inner = text.trim();
             let start = text.len() - text.trim_start().len();
-            let [before, after] = MARKS;
-            match inner {
-                "" => Value::from(text),
-                _ => Value::from(format!(
-                    "{}{before}{inner}{after}{}",
-                    &text[..start],
-                    &text[start + inner.len()..]
-                )),
+            match mark(at) {
+                Some(mark) if !inner.is_empty() => {
+                    let (before, after) = (&text[..start], &text[start + inner.len()..]);
+                    Value::from(format!("{before}{mark}{inner}{END}{after}"))
+                }
+                _ => Value::from(text),
             }
         };
         let entries = self.0.iter().map(|(key, value)| match (key.as_str(), value.as_str()) {
-            (Some("content"), Some(text)) => (key.clone(), mark(text)),
+            (Some("content"), Some(text)) => (key.clone(), marked(text)),
             _ => (key.clone(), value.clone()),
         });
         Value::from_pairs(entries)
     }
 }
 
-/// Finds the marked contents in `marked`, if without its marks it is `text`.
+/// Finds the contents of `count` messages in `marked`, if without its marks it is `text`.
 ///
-/// `has_content` says which messages were marked. A template may leave some out or write one
-/// twice; only where each appears once, in order, is it certain which is which.
-pub(super) fn places(marked: &str, text: &str, has_content: &[bool]) -> Option<Vec<Option<Range<usize>>>> {
+/// A template may write messages in another order and leave some out. A content that it writes
+/// twice has no place.
+pub(super) fn places(marked: &str, text: &str, count: usize) -> Option<Vec<Option<Range<usize>>>> {
     let mut plain = String::with_capacity(text.len());
-    let mut found = Vec::new();
+    let mut places: Vec<Option<Range<usize>>> = vec![None; count];
+    let mut seen = vec![false; count];
     let mut rest = marked;
-    while let Some((before, after)) = rest.split_once(MARKS[0]) {
-        let (content, after) = after.split_once(MARKS[1])?;
+    while let Some((before, after)) = rest.split_once(|ch| END < ch && ch <= LAST) {
+        let start = rest[before.len()..].chars().next()?;
+        let (content, after) = after.split_once(END)?;
         plain.push_str(before);
-        found.push(plain.len()..plain.len() + content.len());
+        let place = plain.len()..plain.len() + content.len();
         plain.push_str(content);
+        let at = usize::try_from(start as u32 - END as u32 - 1).ok()?;
+        *places.get_mut(at)? = Some(place).filter(|_| !seen[at]);
+        seen[at] = true;
         rest = after;
     }
     plain.push_str(rest);
-    if plain != text || found.len() != has_content.iter().filter(|&&has| has).count() {
-        return None;
-    }
-    let mut found = found.into_iter();
-    Some(has_content.iter().map(|&has| if has { found.next() } else { None }).collect())
+    (plain == text).then_some(places)
 }
 
 fn wrong(reason: &str) -> TextError {

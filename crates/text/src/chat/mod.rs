@@ -13,6 +13,7 @@ mod environment;
 mod json;
 mod message;
 mod output;
+mod prompt;
 mod source;
 mod time;
 
@@ -46,11 +47,13 @@ pub struct RenderOptions {
 /// A conversation as one text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {
-    /// The prompt, special tokens by name. Encode it with [`Special::Parse`](crate::Special::Parse).
+    /// The prompt, special tokens by name. [`Tokenizer::encode_chat`](crate::Tokenizer::encode_chat)
+    /// gives its ids.
     pub text: String,
     /// Where each message's content stands in `text`, in bytes, without surrounding white space.
-    /// `None` where a content is no text or empty, and for all where the template does more with
-    /// a content than to write it once.
+    /// `None` where a content is no text, is empty or is not written once, and for all where the
+    /// template does more with a content than to write it. Some templates write a tool's answer as
+    /// JSON; then that is what stands there.
     pub contents: Vec<Option<Range<usize>>>,
 }
 
@@ -80,18 +83,18 @@ impl ChatTemplate {
     ) -> Result<Rendered, TextError> {
         let text = self.render(messages, options)?;
         let nowhere = vec![None; messages.len()];
-        if text.contains(message::MARKS) {
+        if message::has_marks(&text) {
             return Ok(Rendered { text, contents: nowhere });
         }
-        let marked = self.run(messages.iter().map(Message::marked).collect(), options);
-        let has_content: Vec<bool> = messages.iter().map(Message::has_content).collect();
-        let contents = marked.ok().and_then(|marked| message::places(&marked, &text, &has_content));
+        let marked = messages.iter().enumerate().map(|(at, message)| message.marked(at)).collect();
+        let marked = self.run(marked, options).ok();
+        let contents = marked.and_then(|marked| message::places(&marked, &text, messages.len()));
         Ok(Rendered { text, contents: contents.unwrap_or(nowhere) })
     }
 
     fn run(&self, messages: Vec<Value>, options: &RenderOptions) -> Result<String, TextError> {
         if messages.is_empty() {
-            return Err(TextError::ChatMessages { reason: "there are none".into() });
+            return Err(TextError::ChatMessages { reason: "it has no messages".into() });
         }
         let source = self.select(options.template.as_deref(), options.tools.is_some())?;
         let source = environment::translate(source);

@@ -77,5 +77,14 @@ pub(crate) fn load(tokenizer: &[u8], config: Option<&Value>) -> Result<Parts, Te
     let eos = named("eos_token").or_else(|| after.last().copied()).or_else(|| config::usual_eos(&added));
     let trim = decoder.trim;
     let pipeline = Pipeline { added, normalizer, pre_tokenizer, model, byte_exact: false };
-    Ok(Parts { encoder: Encoder::Pipeline(Box::new(pipeline)), pieces, trim, before, after, bos, eos })
+    Ok(Parts {
+        encoder: Encoder::Pipeline(Box::new(pipeline)),
+        pieces,
+        trim,
+        before,
+        after,
+        edges_in_chat: false,
+        bos,
+        eos,
+    })
 }
