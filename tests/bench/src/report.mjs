@@ -1,0 +1,5 @@
+// @ts-check
+/** placeholder written next */
+export async function report() {
+  return '';
+}

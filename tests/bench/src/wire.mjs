@@ -1,0 +1,47 @@
+// @ts-check
+import { readdir } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { Sizes } from './sizes.mjs';
+
+/** The bench's own files, which no visitor would load. */
+const OURS = /[\\/]bench[\\/]page[\\/]/;
+
+/**
+ * What a visitor of a contestant downloads: the engine's files after brotli, and the model's as they are.
+ *
+ * @param {readonly string[]} files that the server sent
+ * @param {string} models the models' folder
+ * @param {string} cache
+ * @returns {Promise<import('./results').Wire>}
+ */
+export async function wireSize(files, models, cache) {
+  const sizes = new Sizes(cache);
+  const engineFiles = [];
+  let modelBytes = 0;
+  for (const file of files) {
+    if (file.startsWith(models)) modelBytes += (await stat(file)).size;
+    else if (!OURS.test(file)) engineFiles.push({ name: basename(file), ...(await sizes.brotli(file)) });
+  }
+  return { engineFiles, modelBytes };
+}
+
+/**
+ * The files at the top of each build.
+ *
+ * @param {Readonly<Record<string, string>>} sites folders by name
+ * @param {string} cache
+ * @returns {Promise<import('./results').SiteSizes[]>}
+ */
+export async function siteSizes(sites, cache) {
+  const sizes = new Sizes(cache);
+  const found = [];
+  for (const [name, folder] of Object.entries(sites)) {
+    const entries = (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isFile());
+    const names = entries.map((entry) => entry.name).filter((file) => !/\.(map|d\.ts)$/.test(file));
+    const files = [];
+    for (const file of names.sort()) files.push({ name: file, ...(await sizes.brotli(join(folder, file))) });
+    found.push({ name, files });
+  }
+  return found;
+}
