@@ -3,6 +3,7 @@
 mod chat;
 pub mod device;
 mod error;
+mod evaluate;
 mod generate;
 mod host;
 mod model;
@@ -12,6 +13,7 @@ mod trace;
 pub use chat::Chat;
 pub use device::OpenDevice;
 pub use error::EngineError;
+pub use evaluate::surprisals;
 pub use generate::{Finish, Generation, GenerationTiming, Step};
 pub use host::{Host, Undisturbed};
 pub use model::{Model, Summary, inspect, read_tokenizer};

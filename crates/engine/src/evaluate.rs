@@ -1,0 +1,57 @@
+//! How well a model predicts a text.
+
+use burn::tensor::Tensor;
+use glassbox_model::{Decoder, KvCache, ModelError, Observation, Probe};
+
+use crate::EngineError;
+
+/// `-ln p` of every token but the first, given what stands before it, `[tokens.len() - 1]`, in nats.
+///
+/// A text longer than the model's context is read in windows that overlap by half, and a token counts in
+/// the window where more stands before it: so each has at least half a context before it.
+///
+/// # Errors
+/// With fewer than two tokens, or one that the model does not have.
+pub async fn surprisals(decoder: &Decoder, tokens: &[u32]) -> Result<Vec<f32>, EngineError> {
+    if tokens.len() < 2 {
+        return Err(ModelError::NoTokens.into());
+    }
+    let context = decoder.spec.context;
+    let mut all = Vec::with_capacity(tokens.len() - 1);
+    while all.len() + 1 < tokens.len() {
+        // The window's inputs end before the last token that it predicts.
+        let end = match all.len() {
+            0 => context.min(tokens.len() - 1),
+            done => (done + context / 2).min(tokens.len() - 1).max(done + 1),
+        };
+        let start = end.saturating_sub(context);
+        let window = window_surprisals(decoder, &tokens[start..=end]).await?;
+        all.extend_from_slice(&window[all.len() - start..]);
+    }
+    Ok(all)
+}
+
+/// The same of one window, each token given all of the window before it.
+async fn window_surprisals(decoder: &Decoder, tokens: &[u32]) -> Result<Vec<f32>, EngineError> {
+    let (inputs, targets) = (&tokens[..tokens.len() - 1], &tokens[1..]);
+    if let Some(id) = targets.iter().find(|id| **id as usize >= decoder.spec.vocab) {
+        return Err(ModelError::TokenRange { id: *id, vocab: decoder.spec.vocab }.into());
+    }
+    let probe = Probe::all_logits();
+    let mut cache = KvCache::new(&decoder.spec, 1, decoder.device());
+    let logits: Tensor<2> = decoder.forward(inputs, &mut cache, &mut Observation::new(&probe, &[], 0))?;
+    let rows = crate::collect::read(vec![logits]).await?.pop().unwrap_or_default();
+    let surprisals: Vec<f32> =
+        rows.chunks_exact(decoder.spec.vocab).zip(targets).map(|(row, id)| surprisal(row, *id)).collect();
+    match surprisals.iter().all(|value| value.is_finite()) {
+        true => Ok(surprisals),
+        false => Err(EngineError::NotFinite),
+    }
+}
+
+/// `-ln softmax(logits)[id]`, with the sum in f64.
+fn surprisal(logits: &[f32], id: u32) -> f32 {
+    let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = logits.iter().map(|logit| f64::from(logit - top).exp()).sum();
+    (sum.ln() - f64::from(logits[id as usize] - top)) as f32
+}
