@@ -85,7 +85,7 @@ fn wrong_requests_are_named() {
     assert_eq!(trace(&[100_000], &[]), Err("token_out_of_range"));
     assert_eq!(trace(&vec![1; model.spec().context + 1], &[]), Err("context_full"));
     assert_eq!(trace(&[1], &[Edit::ablate_head(0, 99)]), Err("bad_edit"));
-    assert_eq!(trace(&[1], &[Edit::ablate_head(99, 0)]), Err("unknown_site"));
+    assert_eq!(trace(&[1], &[Edit::ablate_head(99, 0)]), Err("absent_site"));
     for (shape, values) in
         [(vec![2, 3], vec![0.0; 6]), (vec![1, 32], vec![0.0; 5]), (vec![1, 32], vec![f32::NAN; 32])]
     {

@@ -42,3 +42,11 @@ pub fn is_software(name: &str) -> bool {
 pub(crate) fn on_cpu(tensor: &Tensor<2>) -> Option<FlexTensor> {
     (kind(&tensor.device()) == Kind::Cpu).then(|| tensor.clone().try_into_primitive::<Flex>().ok()).flatten()
 }
+
+/// The values of a tensor that the CPU already holds, row-major; none on a GPU, where reading waits, and
+/// where autodiff records.
+pub fn host_values(tensor: &Tensor<2>) -> Option<Vec<f32>> {
+    let tensor = on_cpu(tensor)?;
+    let tensor = if tensor.is_contiguous() { tensor } else { tensor.to_contiguous() };
+    tensor.as_slice().map(<[f32]>::to_vec)
+}

@@ -14,6 +14,7 @@ pub struct KvCache {
     blocks: Vec<Option<(Tensor<4>, Tensor<4>)>>,
     len: usize,
     capacity: usize,
+    expected: usize,
 }
 
 impl KvCache {
@@ -21,12 +22,23 @@ impl KvCache {
     pub fn new(spec: &DecoderSpec, batch: usize, device: &Device) -> Self {
         let zeros = || Tensor::zeros([batch, spec.kv_heads, STEP, spec.head_dim], device);
         let blocks = (0..spec.layers).map(|_| Some((zeros(), zeros()))).collect();
-        Self { blocks, len: 0, capacity: STEP }
+        Self { blocks, len: 0, capacity: STEP, expected: 0 }
     }
 
     /// Positions held.
     pub fn len(&self) -> usize {
         self.len
+    }
+
+    /// Says how long the sequence will be that comes in chunks: some rotary variants turn all of its
+    /// positions by that ([`DecoderSpec::turns_anew`]).
+    pub fn expect(&mut self, length: usize) {
+        self.expected = length;
+    }
+
+    /// How long the sequence will be at least, as far as was said.
+    pub fn expected(&self) -> usize {
+        self.expected
     }
 
     /// Whether nothing is held.
@@ -81,8 +93,20 @@ impl KvCache {
         written
     }
 
-    /// Counts the positions all blocks have written.
-    pub(crate) fn advance(&mut self, count: usize) {
-        self.len += count;
+    /// Counts positions that every block has written, now or before [`Self::truncate`].
+    pub fn advance(&mut self, count: usize) {
+        self.len = (self.len + count).min(self.capacity);
+    }
+
+    /// Goes back to the first `len` positions. What blocks hold beyond stays until it is written over,
+    /// so that blocks which nothing has changed need not run again.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    /// Bytes of the keys and values.
+    pub fn bytes(&self) -> u64 {
+        let size = |tensor: &Tensor<4>| 4 * tensor.dims().iter().map(|size| *size as u64).product::<u64>();
+        self.blocks.iter().flatten().map(|(keys, values)| size(keys) + size(values)).sum()
     }
 }

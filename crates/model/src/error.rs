@@ -13,10 +13,12 @@ pub enum ModelError {
     #[error(transparent)]
     Kernel(#[from] KernelError),
     /// The architecture is none of ours.
-    #[error("the architecture \"{found}\" is not known; known ones are {known}")]
+    #[error("the architecture \"{found}\" is not known; {nearest}known ones are {known}")]
     UnknownArchitecture {
         /// As the file spells it.
         found: String,
+        /// The known one whose name is nearest, as a clause, where one is near.
+        nearest: String,
         /// All that are known.
         known: String,
     },
@@ -62,6 +64,14 @@ pub enum ModelError {
     UnknownSite {
         /// As given.
         site: String,
+    },
+    /// A site that other models have.
+    #[error("this model ({architecture}) has no site \"{site}\"")]
+    AbsentSite {
+        /// As given.
+        site: String,
+        /// The model's architecture.
+        architecture: &'static str,
     },
     /// An edit that does not fit its site.
     #[error("the edit at \"{site}\" does not fit: {problem}")]
@@ -111,6 +121,7 @@ impl ModelError {
             Self::Quantised { .. } => "quantised_tensor",
             Self::NoTensors => "no_tensors",
             Self::UnknownSite { .. } => "unknown_site",
+            Self::AbsentSite { .. } => "absent_site",
             Self::Edit { .. } => "bad_edit",
             Self::TokenRange { .. } => "token_out_of_range",
             Self::Context { .. } => "context_full",
@@ -137,6 +148,9 @@ impl ModelError {
             Self::NoTensors => "Use it with `glassbox tokenize`; to run a model, open a file with weights.".into(),
             Self::UnknownSite { .. } => {
                 "Use a TransformerLens name such as blocks.0.attn.hook_pattern, or a kind such as pattern or resid_post.".into()
+            }
+            Self::AbsentSite { .. } => {
+                "Choose a block the model has, and a site its blocks have: `glassbox architectures` says how they are built.".into()
             }
             Self::Edit { .. } => "Correct the head, the positions or the shape of the values.".into(),
             Self::TokenRange { .. } => "Use ids from 0 to the size of the vocabulary less one.".into(),

@@ -2,26 +2,35 @@
 //! observed ([`Probe`]) and changed ([`Edit`]) at named sites.
 
 pub mod architectures;
+mod attention;
+mod block;
 mod cache;
 mod config;
 mod decoder;
 mod error;
 mod layers;
 mod low_rank;
+mod mlp;
 mod parameters;
 mod probe;
 mod rotary;
 mod site;
 mod spec;
+mod steps;
 mod weights;
 
 pub use architectures::identify;
+pub use attention::Pass;
 pub use cache::KvCache;
-pub use config::ConfigReader;
+pub use config::{ConfigReader, RopeDefaults, SizeKeys};
 pub use decoder::Decoder;
 pub use error::ModelError;
 pub use parameters::WeightMap;
 pub use probe::{Action, Captured, Edit, Observation, Probe};
+pub use rotary::{Pairing, RotarySpec, Scaling};
 pub use site::{Axis, Hook, Site};
-pub use spec::{Activation, DecoderSpec, NormKind, Positions};
-pub use weights::{Progress, check, load};
+pub use spec::{
+    Activation, AlibiSpec, AttentionSpec, BlockSpec, DecoderSpec, ExpertsSpec, MlpSpec, NormKind, NormSpec,
+    Placement, Positions, QkNorm, Sizes, Wiring,
+};
+pub use weights::{Progress, Rows, Source, check, load};

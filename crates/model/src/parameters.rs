@@ -5,8 +5,10 @@ use glassbox_kernels::Matrix;
 
 use crate::{
     Decoder,
-    decoder::Block,
+    attention::Attention,
+    block::Block,
     layers::{Linear, Norm},
+    mlp::{Experts, FeedForward, Mlp},
 };
 
 /// What [`Decoder::map_weights`] does with each weight. Names are those of the blocks' fields
@@ -23,37 +25,83 @@ impl Decoder {
     /// The same decoder with every weight replaced by what `map` makes of it; embedding first, then
     /// the blocks from the first to the last, then the final norm and an untied head.
     ///
-    /// Shapes must stay as they are, and adapters stay attached. With tensors that autodiff tracks, products record their gradient.
+    /// Shapes must stay as they are. With tensors that autodiff tracks, products record their gradient.
     pub fn map_weights(&self, map: &mut dyn WeightMap) -> Decoder {
         Decoder {
             embed: map.matrix("embed.weight", &self.embed),
             pos_embed: self.pos_embed.as_ref().map(|table| map.matrix("pos_embed.weight", table)),
+            embed_norm: map_optional(map, "embed_norm", &self.embed_norm),
             blocks: (0..).zip(&self.blocks).map(|(index, block)| map_block(map, index, block)).collect(),
             final_norm: map_norm(map, "final_norm", &self.final_norm),
             head: self.head.as_ref().map(|head| map.matrix("head.weight", head)),
+            head_bias: self.head_bias.as_ref().map(|bias| map.vector("head.bias", bias)),
             ..self.clone()
         }
     }
 }
 
+/// Bytes of all matrices.
+pub(crate) fn bytes(decoder: &Decoder) -> u64 {
+    struct Count(u64);
+    impl WeightMap for Count {
+        fn vector(&mut self, _: &str, vector: &Tensor<1>) -> Tensor<1> {
+            vector.clone()
+        }
+
+        fn matrix(&mut self, _: &str, matrix: &Matrix) -> Matrix {
+            self.0 += matrix.bytes();
+            matrix.clone()
+        }
+    }
+    let mut count = Count(0);
+    decoder.map_weights(&mut count);
+    count.0
+}
+
 fn map_block(map: &mut dyn WeightMap, index: usize, block: &Block) -> Block {
     let name = |part: &str| format!("blocks.{index}.{part}");
+    let Attention { q, k, v, o, q_norm, k_norm } = &block.attention;
     Block {
-        attn_norm: map_norm(map, &name("attn_norm"), &block.attn_norm),
-        q: map_linear(map, &name("q"), &block.q),
-        k: map_linear(map, &name("k"), &block.k),
-        v: map_linear(map, &name("v"), &block.v),
-        o: map_linear(map, &name("o"), &block.o),
-        mlp_norm: map_norm(map, &name("mlp_norm"), &block.mlp_norm),
-        gate: block.gate.as_ref().map(|gate| map_linear(map, &name("gate"), gate)),
-        up: map_linear(map, &name("up"), &block.up),
-        down: map_linear(map, &name("down"), &block.down),
+        attn_norm: map_optional(map, &name("attn_norm"), &block.attn_norm),
+        attention: Attention {
+            q: map_linear(map, &name("q"), q),
+            k: map_linear(map, &name("k"), k),
+            v: map_linear(map, &name("v"), v),
+            o: map_linear(map, &name("o"), o),
+            q_norm: map_optional(map, &name("q_norm"), q_norm),
+            k_norm: map_optional(map, &name("k_norm"), k_norm),
+        },
+        post_attn_norm: map_optional(map, &name("post_attn_norm"), &block.post_attn_norm),
+        mlp_norm: map_optional(map, &name("mlp_norm"), &block.mlp_norm),
+        mlp: match &block.mlp {
+            Mlp::Dense(mlp) => Mlp::Dense(map_mlp(map, &name(""), mlp)),
+            Mlp::Experts(mixture) => Mlp::Experts(Experts {
+                router: map_linear(map, &name("router"), &mixture.router),
+                experts: (0..)
+                    .zip(&mixture.experts)
+                    .map(|(expert, mlp)| map_mlp(map, &name(&format!("experts.{expert}.")), mlp))
+                    .collect(),
+            }),
+        },
+        post_mlp_norm: map_optional(map, &name("post_mlp_norm"), &block.post_mlp_norm),
     }
+}
+
+fn map_mlp(map: &mut dyn WeightMap, prefix: &str, mlp: &FeedForward) -> FeedForward {
+    FeedForward {
+        gate: mlp.gate.as_ref().map(|gate| map_linear(map, &format!("{prefix}gate"), gate)),
+        up: map_linear(map, &format!("{prefix}up"), &mlp.up),
+        down: map_linear(map, &format!("{prefix}down"), &mlp.down),
+    }
+}
+
+fn map_optional(map: &mut dyn WeightMap, name: &str, norm: &Option<Norm>) -> Option<Norm> {
+    norm.as_ref().map(|norm| map_norm(map, name, norm))
 }
 
 fn map_norm(map: &mut dyn WeightMap, name: &str, norm: &Norm) -> Norm {
     Norm {
-        weight: map.vector(&format!("{name}.weight"), &norm.weight),
+        weight: norm.weight.as_ref().map(|weight| map.vector(&format!("{name}.weight"), weight)),
         bias: norm.bias.as_ref().map(|bias| map.vector(&format!("{name}.bias"), bias)),
         ..norm.clone()
     }
@@ -63,6 +111,6 @@ fn map_linear(map: &mut dyn WeightMap, name: &str, linear: &Linear) -> Linear {
     Linear {
         weight: map.matrix(&format!("{name}.weight"), &linear.weight),
         bias: linear.bias.as_ref().map(|bias| map.vector(&format!("{name}.bias"), bias)),
-        low_rank: linear.low_rank.clone(),
+        ..linear.clone()
     }
 }

@@ -28,7 +28,7 @@ impl Probe {
                     Some(hook) => probe.add(hook, spec),
                     None => {
                         let site: Site = name.parse()?;
-                        check_block(site, spec)?;
+                        check_site(site, spec)?;
                         probe.sites.insert(site);
                     }
                 },
@@ -42,13 +42,13 @@ impl Probe {
         Self { all_logits: true, ..Self::default() }
     }
 
-    /// Adds a kind of site in all blocks.
+    /// Adds a kind of site wherever the model has it: in all blocks, or in some, or in none.
     pub fn add(&mut self, hook: Hook, spec: &DecoderSpec) {
-        if hook.is_global() {
-            self.sites.insert(Site::global(hook));
-        } else {
-            self.sites.extend((0..spec.layers).map(|block| Site::block(block, hook)));
-        }
+        let sites: Vec<Site> = match hook.is_global() {
+            true => vec![Site::global(hook)],
+            false => (0..spec.layers).map(|block| Site::block(block, hook)).collect(),
+        };
+        self.sites.extend(sites.into_iter().filter(|site| site.exists(spec)));
     }
 
     /// The sites to capture.
@@ -99,7 +99,7 @@ impl Edit {
 
     /// Checks the edit against a model, so that the pass itself cannot fail.
     pub fn check(&self, spec: &DecoderSpec) -> Result<(), ModelError> {
-        check_block(self.site, spec)?;
+        check_site(self.site, spec)?;
         let problem = |problem: String| ModelError::Edit { site: self.site.to_string(), problem };
         if let Some(head) = self.head {
             let heads =
@@ -141,10 +141,10 @@ impl Edit {
     }
 }
 
-fn check_block(site: Site, spec: &DecoderSpec) -> Result<(), ModelError> {
-    match site.block {
-        Some(block) if block >= spec.layers => Err(ModelError::UnknownSite { site: site.to_string() }),
-        _ => Ok(()),
+fn check_site(site: Site, spec: &DecoderSpec) -> Result<(), ModelError> {
+    match site.exists(spec) {
+        true => Ok(()),
+        false => Err(ModelError::AbsentSite { site: site.to_string(), architecture: spec.architecture }),
     }
 }
 

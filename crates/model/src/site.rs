@@ -5,7 +5,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::{DecoderSpec, ModelError};
+use crate::{DecoderSpec, ModelError, Placement, Positions, Wiring};
 
 /// What an axis of a captured tensor counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,10 @@ pub enum Hook {
     MlpPreLinear,
     /// MLP activations before the output projection `[position, intermediate]`.
     MlpPost,
+    /// Scores of the experts before softmax `[position, expert]`.
+    RouterScores,
+    /// Shares of the experts `[position, expert]`; 0 for those that do not run.
+    ExpertWeights,
     /// Output of the MLP `[position, hidden]`.
     MlpOut,
     /// Residual stream after a block `[position, hidden]`.
@@ -88,6 +92,8 @@ const HOOKS: &[(Hook, &str, &str)] = &[
     (Hook::MlpPre, "mlp.hook_pre", "mlp_pre"),
     (Hook::MlpPreLinear, "mlp.hook_pre_linear", "mlp_pre_linear"),
     (Hook::MlpPost, "mlp.hook_post", "mlp_post"),
+    (Hook::RouterScores, "mlp.hook_router_scores", "router_scores"),
+    (Hook::ExpertWeights, "mlp.hook_expert_weights", "expert_weights"),
     (Hook::MlpOut, "hook_mlp_out", "mlp_out"),
     (Hook::ResidPost, "hook_resid_post", "resid_post"),
 ];
@@ -143,6 +149,7 @@ impl Hook {
         match self {
             Hook::Q | Hook::K | Hook::V | Hook::RotQ | Hook::RotK | Hook::Z => spec.head_dim,
             Hook::MlpPre | Hook::MlpPreLinear | Hook::MlpPost => spec.intermediate,
+            Hook::RouterScores | Hook::ExpertWeights => spec.mlp.experts.as_ref().map_or(0, |e| e.count),
             _ => spec.hidden,
         }
     }
@@ -166,6 +173,24 @@ impl Site {
     /// A site inside a block.
     pub fn block(block: usize, hook: Hook) -> Self {
         Self { block: Some(block), hook }
+    }
+
+    /// Whether a model's forward pass comes by here.
+    pub fn exists(self, spec: &DecoderSpec) -> bool {
+        let Some(index) = self.block else {
+            return self.hook != Hook::PosEmbed || matches!(spec.positions, Positions::Learned { .. });
+        };
+        let Some(block) = spec.blocks.get(index) else { return false };
+        match self.hook {
+            Hook::Ln1 => spec.placement != Placement::Post,
+            Hook::Ln2 => spec.placement != Placement::Post && spec.wiring != Wiring::ParallelSharedNorm,
+            Hook::RotQ | Hook::RotK => block.rotary.is_some(),
+            Hook::ResidMid => spec.wiring == Wiring::Sequential,
+            Hook::MlpPre | Hook::MlpPost => !block.experts,
+            Hook::MlpPreLinear => !block.experts && spec.mlp.gated,
+            Hook::RouterScores | Hook::ExpertWeights => block.experts,
+            _ => true,
+        }
     }
 
     /// A site of the whole model.
