@@ -165,8 +165,8 @@ export type NeuronsOptions = RunOptions & {
   readonly position?: number;
   /** 10 if left out. */
   readonly top?: number;
-  /** Length of each list of tokens; 8 if left out. */
-  readonly tokens?: number;
+  /** Length of each list of tokens; 8 if left out. Not called `tokens`, which is the prompt. */
+  readonly effects?: number;
 };
 
 /** The most active neurons, by the size of their activation. */

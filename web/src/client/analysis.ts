@@ -132,8 +132,8 @@ export class Analysis {
 
   /** The most active neurons of an MLP at a position, and the tokens each one writes. */
   async neurons(options: NeuronsOptions): Promise<Neurons> {
-    const { layer, position = null, top = 10, tokens = 8 } = options;
-    const request: Request = { type: 'neurons', run: toRun(options), layer, position, top, tokens };
+    const { layer, position = null, top = 10, effects = 8 } = options;
+    const request: Request = { type: 'neurons', run: toRun(options), layer, position, top, tokens: effects };
     return (await this.#ask(request, 'neurons', options)).event;
   }
 
