@@ -17,6 +17,9 @@ pub trait Host {
     /// Told after each chunk of a prompt: tokens done, of how many.
     fn prefilled(&self, _done: usize, _total: usize) {}
 
+    /// Told while an analysis goes on: pieces of work done, of how many.
+    fn analysed(&self, _done: usize, _total: usize) {}
+
     /// Told while weights stream in: bytes done, of how many.
     fn loaded(&self, _done: u64, _total: u64) {}
 }

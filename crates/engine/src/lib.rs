@@ -1,6 +1,7 @@
 //! The engine: opens a device and a model, runs prompts, captures traces, generates tokens.
 
 mod chat;
+mod collect;
 pub mod device;
 mod error;
 mod evaluate;
@@ -11,6 +12,7 @@ mod sampler;
 mod trace;
 
 pub use chat::Chat;
+pub use collect::CAPTURE_LIMIT;
 pub use device::OpenDevice;
 pub use error::EngineError;
 pub use evaluate::surprisals;
@@ -18,4 +20,4 @@ pub use generate::{Finish, Generation, GenerationTiming, Step};
 pub use host::{Host, Undisturbed};
 pub use model::{Model, Summary, inspect, read_tokenizer};
 pub use sampler::{Candidate, Distribution, Draw, Sampler, SamplerSettings, StageKind};
-pub use trace::{CAPTURE_LIMIT, HostTensor, Trace};
+pub use trace::{HostTensor, Trace};

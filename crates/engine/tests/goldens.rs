@@ -130,6 +130,7 @@ fn replacing_values_equals_what_is_known() {
             site: site.parse().unwrap(),
             head,
             positions,
+            keys: None,
             action: Action::Replace { shape, values },
         };
         for site in ["blocks.1.hook_resid_mid", "ln_final.hook_normalized"] {

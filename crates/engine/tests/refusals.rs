@@ -14,6 +14,7 @@ fn codes(words: &str) -> &'static [&'static str] {
         "8-bit weights without their scale" => &["quantisation_scale"],
         "Git LFS pointer, not weights" => &["lfs_pointer"],
         "ONNX model" => &["onnx_model"],
+        "adapter without its model" => &["adapter_alone"],
         "archive, not weights" => &["zip_archive"],
         "bad metadata" => &["gguf_alignment", "gguf_invalid"],
         "big-endian GGUF file" => &["gguf_big_endian"],

@@ -7,7 +7,7 @@ use std::{
 
 use burn::tensor::{Tensor, TensorData, s};
 
-use crate::{Axis, DecoderSpec, Hook, ModelError, Site};
+use crate::{Axis, DecoderSpec, Hook, ModelError, Site, attention::MASKED};
 
 /// The sites to capture in one pass.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -75,6 +75,16 @@ pub enum Action {
         /// The values, row-major.
         values: Vec<f32>,
     },
+    /// Adds other values: steering (Turner et al., 2023).
+    Add {
+        /// Shape of the selection, as for `Replace`.
+        shape: Vec<usize>,
+        /// The values, row-major.
+        values: Vec<f32>,
+    },
+    /// Masks attention scores, so that nothing flows along these edges and the rest of each row's weights
+    /// grow to sum to 1 (attention knockout, Geva et al., 2023).
+    Mask,
 }
 
 /// A causal edit: what a site's tensor becomes before the pass goes on with it.
@@ -86,6 +96,8 @@ pub struct Edit {
     pub head: Option<usize>,
     /// Half-open range of absolute (query) positions, or all.
     pub positions: Option<Range<usize>>,
+    /// Half-open range of keys at sites that have them, or all.
+    pub keys: Option<Range<usize>>,
     /// What.
     pub action: Action,
 }
@@ -94,7 +106,7 @@ impl Edit {
     /// Switches a head off: its weighted sum of values becomes zero at every position.
     pub fn ablate_head(block: usize, head: usize) -> Self {
         let site = Site::block(block, Hook::Z);
-        Self { site, head: Some(head), positions: None, action: Action::Scale(0.0) }
+        Self { site, head: Some(head), positions: None, keys: None, action: Action::Scale(0.0) }
     }
 
     /// Checks the edit against a model, so that the pass itself cannot fail.
@@ -108,10 +120,18 @@ impl Edit {
                 return Err(problem(format!("head {head} of {heads}")));
             }
         }
-        if let Some(range) = self.positions.as_ref().filter(|range| range.is_empty()) {
-            return Err(problem(format!("positions {} to {} are empty", range.start, range.end)));
+        for (name, range) in [("positions", &self.positions), ("keys", &self.keys)] {
+            if let Some(range) = range.as_ref().filter(|range| range.is_empty()) {
+                return Err(problem(format!("{name} {} to {} are empty", range.start, range.end)));
+            }
         }
-        if let Action::Replace { shape, values } = &self.action {
+        if self.keys.is_some() && self.site.hook.axis(Axis::Key).is_none() {
+            return Err(problem("the site has no keys".to_owned()));
+        }
+        if self.action == Action::Mask && self.site.hook != Hook::AttnScores {
+            return Err(problem("only attention scores (attn.hook_attn_scores) can be masked".to_owned()));
+        }
+        if let Action::Replace { shape, values } | Action::Add { shape, values } = &self.action {
             let expected = self.replacement_shape(spec).map_err(problem)?;
             if *shape != expected {
                 return Err(problem(format!("values of shape {shape:?} where {expected:?} are selected")));
@@ -135,10 +155,39 @@ impl Edit {
                 Axis::Position => Ok(self.positions.as_ref().map_or(1, Range::len)),
                 Axis::Head => Ok(self.head.map_or(hook.heads(spec).unwrap_or(1), |_| 1)),
                 Axis::Feature => Ok(hook.features(spec)),
-                Axis::Key => Err("values along the key axis cannot be replaced; scale them instead".into()),
+                Axis::Key => {
+                    self.keys.as_ref().map(Range::len).ok_or_else(|| "name the keys to replace".into())
+                }
             })
             .collect()
     }
+}
+
+/// Checks edits of a run over `count` tokens: each alone, and that masks together leave every query a key.
+pub fn check_edits(edits: &[Edit], spec: &DecoderSpec, count: usize) -> Result<(), ModelError> {
+    edits.iter().try_for_each(|edit| edit.check(spec))?;
+    let masks: Vec<&Edit> = edits.iter().filter(|edit| edit.action == Action::Mask).collect();
+    for mask in &masks {
+        let beside = |other: &&&Edit| {
+            other.site == mask.site
+                && (other.head.is_none() || mask.head.is_none() || other.head == mask.head)
+        };
+        let all: Vec<&&Edit> = masks.iter().filter(beside).collect();
+        let queries = mask.positions.clone().unwrap_or(0..count);
+        for query in queries.start..queries.end.min(count) {
+            let masked = |key: usize| {
+                all.iter().any(|edit| {
+                    edit.positions.as_ref().is_none_or(|range| range.contains(&query))
+                        && edit.keys.as_ref().is_none_or(|range| range.contains(&key))
+                })
+            };
+            if (0..=query).all(masked) {
+                let problem = format!("it leaves position {query} nothing to attend to");
+                return Err(ModelError::Edit { site: mask.site.to_string(), problem });
+            }
+        }
+    }
+    Ok(())
 }
 
 fn check_site(site: Site, spec: &DecoderSpec) -> Result<(), ModelError> {
@@ -213,36 +262,59 @@ impl<'a> Observation<'a> {
 
     fn apply<const D: usize>(&self, edit: &Edit, tensor: Tensor<D>) -> Tensor<D> {
         let mut ranges: [Range<usize>; D] = tensor.dims().map(|size| 0..size);
+        // Of the values given, those that this pass covers: along positions and keys it may be a part.
+        let mut wanted: [Option<Range<usize>>; D] = std::array::from_fn(|_| None);
         let hook = edit.site.hook;
         if let (Some(head), Some(axis)) = (edit.head, hook.axis(Axis::Head)) {
             ranges[axis + 1] = head..head + 1;
         }
-        // The part of the wanted positions that this pass covers, relative to its first token.
-        let mut wanted = 0..0;
-        if let (Some(positions), Some(axis)) = (&edit.positions, hook.axis(Axis::Position)) {
-            let covered = self.offset..self.offset + ranges[axis + 1].end;
-            let start = positions.start.max(covered.start);
-            let end = positions.end.min(covered.end);
+        let selections = [(Axis::Position, &edit.positions, self.offset), (Axis::Key, &edit.keys, 0)];
+        for (axis, selected, offset) in selections {
+            let (Some(selected), Some(axis)) = (selected, hook.axis(axis)) else { continue };
+            let start = selected.start.max(offset);
+            let end = selected.end.min(offset + ranges[axis + 1].end);
             if start >= end {
                 return tensor;
             }
-            ranges[axis + 1] = start - self.offset..end - self.offset;
-            wanted = start - positions.start..end - positions.start;
+            ranges[axis + 1] = start - offset..end - offset;
+            wanted[axis + 1] = Some(start - selected.start..end - selected.start);
         }
         let values = match &edit.action {
             Action::Scale(factor) => tensor.clone().slice(ranges.clone()).mul_scalar(*factor),
             Action::Replace { shape, values } => {
-                let mut full = [1; D];
-                full[1..].copy_from_slice(shape);
-                let values = TensorData::new(values.clone(), full);
-                let values = Tensor::<D>::from_data(values, &tensor.device());
-                match (hook.axis(Axis::Position), &edit.positions) {
-                    (Some(axis), Some(_)) => values.slice_dim(axis + 1, s![wanted]),
-                    (Some(axis), None) => values.repeat_dim(axis + 1, ranges[axis + 1].len()),
-                    (None, _) => values,
-                }
+                selected_values(hook, shape, values, &ranges, wanted, &tensor)
             }
+            Action::Add { shape, values } => {
+                let values = selected_values(hook, shape, values, &ranges, wanted, &tensor);
+                tensor.clone().slice(ranges.clone()) + values
+            }
+            Action::Mask => Tensor::full(ranges.clone().map(|range| range.len()), MASKED, &tensor.device()),
         };
         tensor.slice_assign(ranges, values)
     }
+}
+
+/// An edit's values for the part of its selection that a pass covers.
+fn selected_values<const D: usize>(
+    hook: Hook,
+    shape: &[usize],
+    values: &[f32],
+    ranges: &[Range<usize>; D],
+    wanted: [Option<Range<usize>>; D],
+    tensor: &Tensor<D>,
+) -> Tensor<D> {
+    let mut full = [1; D];
+    full[1..].copy_from_slice(shape);
+    let values = TensorData::new(values.to_vec(), full);
+    let mut values = Tensor::<D>::from_data(values, &tensor.device());
+    let positions = hook.axis(Axis::Position).map(|axis| axis + 1);
+    for (axis, wanted) in wanted.into_iter().enumerate() {
+        values = match wanted {
+            Some(wanted) => values.slice_dim(axis, s![wanted]),
+            // One position's values are for all.
+            None if Some(axis) == positions => values.repeat_dim(axis, ranges[axis].len()),
+            None => values,
+        };
+    }
+    values
 }

@@ -28,6 +28,11 @@ pub fn edits(edits: &[protocol::Edit]) -> Result<Vec<Edit>, WorkerError> {
     edits.iter().map(edit).collect()
 }
 
+/// A half-open range.
+pub fn range([start, end]: [u32; 2]) -> std::ops::Range<usize> {
+    start as usize..end as usize
+}
+
 fn edit(edit: &protocol::Edit) -> Result<Edit, WorkerError> {
     let site = edit.site.parse().map_err(EngineError::Model)?;
     let action = match &edit.action {
@@ -35,15 +40,18 @@ fn edit(edit: &protocol::Edit) -> Result<Edit, WorkerError> {
         protocol::EditAction::Replace { shape, data } => {
             Action::Replace { shape: shape.iter().map(|size| *size as usize).collect(), values: data.clone() }
         }
+        protocol::EditAction::Add { shape, data, strength } => Action::Add {
+            shape: shape.iter().map(|size| *size as usize).collect(),
+            values: data.iter().map(|value| value * strength).collect(),
+        },
+        protocol::EditAction::Mask => Action::Mask,
         _ => return Err(WorkerError::Unsupported("this kind of edit")),
     };
-    if edit.keys.is_some() {
-        return Err(WorkerError::Unsupported("an edit of single keys"));
-    }
     Ok(Edit {
         site,
         head: edit.head.map(|head| head as usize),
-        positions: edit.positions.map(|[start, end]| start as usize..end as usize),
+        positions: edit.positions.map(range),
+        keys: edit.keys.map(range),
         action,
     })
 }
