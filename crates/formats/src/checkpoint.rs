@@ -10,8 +10,8 @@ use crate::dtype::UnsupportedTensor;
 use crate::safetensors::ShardIndex;
 use crate::select::{self, Weights};
 use crate::shards::{check_index, find_shards, read_index, read_shards, refuse_accident, weights_content};
-use crate::source::{base_name, folder, read_exact};
-use crate::{ByteSource, Encoding, FileSet, FormatError, TensorInfo, f8, gguf, quantisation};
+use crate::source::{base_name, folder};
+use crate::{ByteSource, FileSet, FormatError, TensorInfo, f8, gguf, quantisation};
 
 /// Caps on the files that are read whole, in bytes.
 const MAX_JSON_BYTES: u64 = 8 << 20;
@@ -126,6 +126,10 @@ impl Checkpoint {
         let card = Card::from_gguf(&header.metadata);
         let vocabulary = gguf::Vocabulary::take(&mut header.metadata)?;
         let first = parts.first().copied().unwrap_or(0);
+        if header.metadata.get::<&str>("general.type")? == Some("adapter") {
+            let file = files.get(first).map_or_else(String::new, |file| file.name().to_owned());
+            return Err(FormatError::AdapterAlone { file });
+        }
         let mut used: BTreeSet<usize> = parts.into_iter().collect();
         let tokenizer = if vocabulary.is_some() {
             TokenizerFiles { vocabulary, ..TokenizerFiles::default() }
@@ -209,20 +213,7 @@ impl Checkpoint {
     /// [`FormatError::OutOfTensor`] where the range is not in the tensor, [`FormatError::Source`]
     /// where it cannot be read.
     pub async fn read(&self, tensor: &TensorInfo, offset: u64, len: usize) -> Result<Vec<u8>, FormatError> {
-        let end = offset.checked_add(len as u64).filter(|&end| end <= tensor.bytes);
-        let start = tensor.offset.checked_add(offset);
-        let (Some(_), Some(start), Some(file)) = (end, start, self.files.get(tensor.file)) else {
-            return Err(FormatError::OutOfTensor {
-                tensor: tensor.name.clone(),
-                offset,
-                len: len as u64,
-                bytes: tensor.bytes,
-            });
-        };
-        match tensor.encoding {
-            Encoding::Plain => Ok(read_exact(file, start, len).await?),
-            _ => f8::read(&self.files, tensor, offset, len).await,
-        }
+        tensor.read(&self.files, offset, len).await
     }
 
     /// Number of elements in all tensors that can be read (the hub's "parameters").

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use crate::FormatError;
-use crate::f8::{Encoding, F8, Scale};
+use crate::f8::{self, Encoding, F8, Scale};
+use crate::source::read_exact;
+use crate::{FileSet, FormatError};
 
 /// How a tensor's elements are stored. Block types hold 32 or 256 consecutive elements of a row;
 /// the layouts are those of `ggml-common.h` in llama.cpp, spelled out in [`dequant`](crate::dequant).
@@ -197,6 +198,29 @@ impl TensorInfo {
         if let Encoding::F8(format) = self.encoding {
             (self.dtype, self.bytes) = (DType::F32, self.stored_bytes() * 4);
             self.encoding = Encoding::ScaledF8(format, scale);
+        }
+    }
+
+    /// Bytes `[offset, offset + len)` of the data in its type.
+    pub(crate) async fn read(
+        &self,
+        files: &FileSet,
+        offset: u64,
+        len: usize,
+    ) -> Result<Vec<u8>, FormatError> {
+        let end = offset.checked_add(len as u64).filter(|&end| end <= self.bytes);
+        let start = self.offset.checked_add(offset);
+        let (Some(_), Some(start), Some(file)) = (end, start, files.get(self.file)) else {
+            return Err(FormatError::OutOfTensor {
+                tensor: self.name.clone(),
+                offset,
+                len: len as u64,
+                bytes: self.bytes,
+            });
+        };
+        match self.encoding {
+            Encoding::Plain => Ok(read_exact(file, start, len).await?),
+            _ => f8::read(files, self, offset, len).await,
         }
     }
 

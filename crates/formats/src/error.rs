@@ -79,6 +79,18 @@ pub enum FormatError {
     /// The scales of weights in 8-bit floats cannot be used.
     #[error("tensor {tensor} is stored in 8-bit floats, and its scale cannot be used: {message}")]
     Scale { tensor: String, message: String },
+    /// An adapter was opened as if it were a model.
+    #[error("{file} is a LoRA adapter: it changes a model, and is none")]
+    AdapterAlone { file: String },
+    /// No adapter among the files.
+    #[error("there is no LoRA adapter among the {count} files opened ({names})")]
+    NoAdapter { count: usize, names: String },
+    /// The adapter's parts do not agree.
+    #[error("the adapter's {file} is not valid: {message}")]
+    Adapter { file: String, message: String },
+    /// The adapter does more than add low-rank terms to projections.
+    #[error("the adapter uses {feature}, which is not supported")]
+    AdapterFeature { feature: String },
     /// A tensor that the model needs is not there.
     #[error("tensor {tensor} is not in the checkpoint ({count} tensors)")]
     TensorMissing { tensor: String, count: usize },
@@ -158,6 +170,10 @@ impl FormatError {
             Self::UnsupportedDType { .. } => "unsupported_dtype",
             Self::UnsupportedQuantisation { .. } => "unsupported_quantisation",
             Self::Scale { .. } => "quantisation_scale",
+            Self::AdapterAlone { .. } => "adapter_alone",
+            Self::NoAdapter { .. } => "no_adapter",
+            Self::Adapter { .. } => "adapter_invalid",
+            Self::AdapterFeature { .. } => "adapter_feature",
             Self::TensorMissing { .. } => "tensor_missing",
             Self::MissingConfig { .. } => "missing_config",
             Self::MissingShard { .. } => "missing_shard",
@@ -217,6 +233,16 @@ impl FormatError {
             }
             Self::Scale { .. } => "Use the original model in F16 or BF16, or a GGUF of it.",
             Self::UnsupportedQuantisation { method } => quantisation::hint(method),
+            Self::AdapterAlone { .. } => "Open the model it was made for, then attach the adapter to it.",
+            Self::NoAdapter { .. } => {
+                "Choose a folder with adapter_config.json and adapter_model.safetensors, or a GGUF adapter."
+            }
+            Self::Adapter { .. } => {
+                "Its files are damaged or of different adapters. Download all of them again."
+            }
+            Self::AdapterFeature { .. } => {
+                "Merge it into its model with PEFT's merge_and_unload and save_pretrained, and open the result."
+            }
             Self::TensorMissing { .. } => {
                 "The file is not a complete model (perhaps an adapter), or its architecture is not supported."
             }

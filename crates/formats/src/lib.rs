@@ -21,6 +21,7 @@
 
 #![forbid(unsafe_code)]
 
+mod adapter;
 pub mod card;
 mod checkpoint;
 mod content;
@@ -35,6 +36,7 @@ mod select;
 mod shards;
 mod source;
 
+pub use adapter::{Adapter, AdapterNames, AdapterTerm};
 pub use card::Card;
 pub use checkpoint::{Checkpoint, Config, FileInfo, Format, Storage, TokenizerFiles};
 pub use content::Content;

@@ -2,7 +2,7 @@
 
 use crate::content::{Content, SNIFF_BYTES};
 use crate::source::{base_name, depth, folder, read_exact};
-use crate::{ByteSource, FileSet, FormatError};
+use crate::{ByteSource, FileSet, FormatError, adapter};
 
 /// Files looked into where no name tells which of them are weights.
 const MAX_SNIFFED: usize = 256;
@@ -27,8 +27,15 @@ pub(crate) async fn weights(files: &FileSet) -> Result<Weights, FormatError> {
     if files.is_empty() {
         return Err(FormatError::NoFiles);
     }
-    let named: Vec<usize> =
-        files.iter().filter(|(_, file)| is_weights_name(file.name())).map(|(i, _)| i).collect();
+    let is_adapter = |file: &dyn ByteSource| base_name(file.name()) == adapter::WEIGHTS;
+    let (adapters, named): (Vec<_>, Vec<_>) = files
+        .iter()
+        .filter(|(_, file)| is_weights_name(file.name()))
+        .partition(|(_, file)| is_adapter(*file));
+    if let ([(_, file), ..], []) = (adapters.as_slice(), named.as_slice()) {
+        return Err(FormatError::AdapterAlone { file: file.name().to_owned() });
+    }
+    let named: Vec<usize> = named.into_iter().map(|(i, _)| i).collect();
     if named.is_empty() { by_content(files).await } else { by_name(files, &named) }
 }
 

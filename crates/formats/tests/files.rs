@@ -69,6 +69,7 @@ fn expected_code(format: &str, error: &str) -> Option<&'static [&'static str]> {
         "header longer than the file" => &["header_too_large", "truncated_file"],
         "header is not JSON" => &["safetensors_header"],
         "unsafe file name" => &["index_path"],
+        "adapter without its model" => &["adapter_alone"],
         "archive, not weights" => &["zip_archive"],
         "ONNX model" => &["onnx_model"],
         "weights packed for other software" => &["unsupported_quantisation"],
