@@ -40,8 +40,9 @@ fn tensors_of_other_float_types_are_widened() {
 #[test]
 fn no_tokens_give_no_rows() {
     for dtype in DType::ALL {
-        let matrix = File::random(dtype, 3, 32, 1).build(&Device::flex(), 1, &mut Random(1));
-        let out = matrix.linear(tensor(Vec::new(), [0, 32], &Device::flex()));
+        let n = dtype.block_elements().max(32);
+        let matrix = File::random(dtype, 3, n, 1).build(&Device::flex(), 1, &mut Random(1));
+        let out = matrix.linear(tensor(Vec::new(), [0, n], &Device::flex()));
         assert_eq!(out.dims(), [0, 3]);
     }
 }
@@ -49,19 +50,22 @@ fn no_tokens_give_no_rows() {
 #[test]
 fn infinities_and_nans_in_the_weights_are_not_hidden() {
     for dtype in DType::ALL {
-        let mut file = File::random(dtype, 5, 32, 2);
+        let n = dtype.block_elements().max(32);
+        let mut file = File::random(dtype, 5, n, 2);
         // The first number of row 1 and of row 3: a weight, or the scale of a block.
         let (infinity, nan): (&[u8], &[u8]) = match dtype {
             DType::F32 => (&[0, 0, 0x80, 0x7f], &[0, 0, 0xc0, 0x7f]),
             DType::BF16 => (&[0x80, 0x7f], &[0xc0, 0x7f]),
             _ => (&[0, 0x7c], &[0, 0x7e]),
         };
-        let row = file.row_bytes();
-        file.bytes[row..row + infinity.len()].copy_from_slice(infinity);
-        file.bytes[3 * row..3 * row + nan.len()].copy_from_slice(nan);
+        let place = if dtype.is_quantised() { half_places(dtype)[0] } else { 0 };
+        for (row, number) in [(1, infinity), (3, nan)] {
+            let start = row * file.row_bytes() + place;
+            file.bytes[start..start + number.len()].copy_from_slice(number);
+        }
         let matrix = file.build(&Device::flex(), 1, &mut Random(1));
         for tokens in [1, 5] {
-            let out = values(matrix.linear(tensor(vec![1.0; tokens * 32], [tokens, 32], &Device::flex())));
+            let out = values(matrix.linear(tensor(vec![1.0; tokens * n], [tokens, n], &Device::flex())));
             for out in out.chunks_exact(5) {
                 assert!(out[0].is_finite() && out[2].is_finite() && out[4].is_finite(), "{dtype} {out:?}");
                 assert!(!out[1].is_finite() && out[3].is_nan(), "{dtype} {out:?}");
@@ -78,12 +82,16 @@ fn quantised_weights_stay_small() {
     assert_eq!(bytes(DType::BF16), 64 * 256 * 2);
     assert_eq!(bytes(DType::Q8_0), 64 * 256 / 32 * 36);
     assert_eq!(bytes(DType::Q4_0), 64 * 256 / 32 * 20);
+    // As in the file.
+    assert_eq!(bytes(DType::Q4_K), 64 * 144);
+    assert_eq!(bytes(DType::Q2_K), 64 * 84);
 }
 
 #[test]
 fn only_dense_weights_are_given_out_as_tensors() {
     for dtype in DType::ALL {
-        let matrix = File::random(dtype, 4, 32, 1).build(&Device::flex(), 1, &mut Random(1));
+        let n = dtype.block_elements().max(32);
+        let matrix = File::random(dtype, 4, n, 1).build(&Device::flex(), 1, &mut Random(1));
         assert_eq!(matrix.tensor().is_some(), dtype == DType::F32);
     }
 }
@@ -134,19 +142,20 @@ fn impossible_shapes_are_refused() {
         error.code()
     };
     for dtype in DType::ALL {
-        assert_eq!(code(dtype, 0, 32), "kernel.shape");
+        assert_eq!(code(dtype, 0, 256), "kernel.shape");
         assert_eq!(code(dtype, 32, 0), "kernel.shape");
-        assert_eq!(code(dtype, usize::MAX, 32), "kernel.shape");
-        assert_eq!(code(dtype, 1, usize::MAX - 31), "kernel.shape");
-        assert_eq!(code(dtype, 1 << 31, 32), "kernel.shape");
+        assert_eq!(code(dtype, usize::MAX, 256), "kernel.shape");
+        assert_eq!(code(dtype, 1, usize::MAX - 255), "kernel.shape");
+        assert_eq!(code(dtype, 1 << 31, 256), "kernel.shape");
         // 2^64 bytes of F32 cannot be addressed; the other types come to less.
         let most = if dtype == DType::F32 { "kernel.too_large" } else { "kernel.out_of_memory" };
-        assert_eq!(code(dtype, i32::MAX as usize, i32::MAX as usize - 31), most);
+        assert_eq!(code(dtype, i32::MAX as usize, i32::MAX as usize - 255), most);
         // Addressable, but more than any machine has.
         assert_eq!(code(dtype, 1 << 28, 1 << 28), "kernel.out_of_memory");
     }
     assert_eq!(code(DType::Q8_0, 4, 33), "kernel.shape");
     assert_eq!(code(DType::Q4_0, 4, 16), "kernel.shape");
+    assert_eq!(code(DType::Q6_K, 4, 128), "kernel.shape");
 }
 
 #[test]

@@ -5,13 +5,13 @@
 mod product;
 mod rows;
 
-pub(crate) use product::{Gather, Product};
+use product::{Gather, PANEL_BYTES, Product};
 use rows::{Bf16, F16, F32, I8, Nibbles, Rows};
 
 use crate::error::KernelError;
 use crate::plan::Plan;
 use crate::simd::{BLOCK, Kernel, Portable, dispatch, f16_to_f32};
-use glassbox_formats::DType;
+use glassbox_formats::{DType, dequant};
 
 /// Weights as they stay in memory.
 ///
@@ -32,6 +32,11 @@ pub(crate) enum Storage {
     Q4 {
         quants: Vec<[u8; BLOCK / 2]>,
         scales: Vec<f32>,
+    },
+    /// A file's blocks as they are, for types without a kernel of their own.
+    Blocks {
+        dtype: DType,
+        bytes: Vec<u8>,
     },
 }
 
@@ -57,6 +62,10 @@ impl Storage {
             DType::Q8_0 => Self::Q8 { quants: allocate([0; BLOCK], blocks)?, scales: allocate(0.0, blocks)? },
             DType::Q4_0 => {
                 Self::Q4 { quants: allocate([0; BLOCK / 2], blocks)?, scales: allocate(0.0, blocks)? }
+            }
+            dtype if dtype.is_quantised() => {
+                let bytes = plan.row_bytes as u64 * plan.out_features as u64;
+                Self::Blocks { dtype, bytes: allocate(0, bytes)? }
             }
             dtype => return Err(KernelError::UnsupportedType { dtype }),
         })
@@ -107,6 +116,9 @@ impl Storage {
                     *quants = *rest;
                 }
             }
+            Self::Blocks { bytes: data, .. } => {
+                data[first_row * plan.row_bytes..][..bytes.len()].copy_from_slice(bytes);
+            }
         }
     }
 
@@ -118,6 +130,7 @@ impl Storage {
             Self::Bf16(data) => View::Bf16(data),
             Self::Q8 { quants, scales } => View::Q8 { quants, scales },
             Self::Q4 { quants, scales } => View::Q4 { quants, scales },
+            Self::Blocks { dtype, bytes } => View::Blocks { dtype: *dtype, bytes },
         }
     }
 
@@ -128,6 +141,7 @@ impl Storage {
             Self::F16 { data, .. } | Self::Bf16(data) => size_of_val(&data[..]),
             Self::Q8 { quants, scales } => size_of_val(&quants[..]) + size_of_val(&scales[..]),
             Self::Q4 { quants, scales } => size_of_val(&quants[..]) + size_of_val(&scales[..]),
+            Self::Blocks { bytes, .. } => bytes.len(),
         };
         bytes as u64
     }
@@ -141,11 +155,12 @@ pub(crate) enum View<'a> {
     Bf16(&'a [u16]),
     Q8 { quants: &'a [[u8; BLOCK]], scales: &'a [f32] },
     Q4 { quants: &'a [[u8; BLOCK / 2]], scales: &'a [f32] },
+    Blocks { dtype: DType, bytes: &'a [u8] },
 }
 
 /// Runs a kernel struct with the rows of whichever format a view has.
 macro_rules! with_rows {
-    ($view:expr, $count:expr, $in_features:expr, |$rows:ident| $kernel:expr) => {
+    ($view:expr, $count:expr, $in_features:expr, |$rows:ident| $kernel:expr, $blocks:expr) => {
         match $view {
             View::F32(data) => {
                 let $rows = Rows::<F32>::new(data, &[], $count, $in_features);
@@ -171,6 +186,7 @@ macro_rules! with_rows {
                 let $rows = Rows::<Nibbles>::new(quants, scales, $count, $in_features);
                 dispatch($kernel)
             }
+            View::Blocks { dtype, bytes } => $blocks(dtype, bytes),
         }
     };
 }
@@ -179,23 +195,66 @@ macro_rules! with_rows {
 pub(crate) fn linear(weights: View, out_features: usize, in_features: usize, x: &[f32]) -> Vec<f32> {
     let tokens = x.len() / in_features;
     let mut out = vec![0.0; tokens * out_features];
-    with_rows!(weights, out_features, in_features, |rows| Product {
-        weights: rows,
-        x,
+    if tokens == 0 {
+        return out;
+    }
+    with_rows!(
+        weights,
+        out_features,
         in_features,
-        out: &mut out,
-    });
+        |rows| Product { weights: rows, x, in_features, out: &mut out },
+        |dtype, bytes| linear_blocks(dtype, bytes, [out_features, in_features], x, &mut out)
+    );
     out
 }
 
 /// Chosen rows as `f32`, `[rows.len(), in_features]`. Every row must be below `out_features`.
 pub(crate) fn gather(weights: View, out_features: usize, in_features: usize, rows: &[u32]) -> Vec<f32> {
     let mut out = vec![0.0; rows.len() * in_features];
-    with_rows!(weights, out_features, in_features, |all| Gather {
-        weights: all,
-        rows,
+    with_rows!(
+        weights,
+        out_features,
         in_features,
-        out: &mut out,
-    });
+        |all| Gather { weights: all, rows, in_features, out: &mut out },
+        |dtype, bytes: &[u8]| {
+            let row_bytes = bytes.len() / out_features;
+            for (row, out) in rows.iter().zip(out.chunks_exact_mut(in_features)) {
+                widen(dtype, &bytes[*row as usize * row_bytes..][..row_bytes], out);
+            }
+        }
+    );
     out
+}
+
+/// A product with the blocks of any type: a few rows at a time are widened into a panel that stays
+/// in the cache.
+fn linear_blocks(
+    dtype: DType,
+    bytes: &[u8],
+    [out_features, in_features]: [usize; 2],
+    x: &[f32],
+    out: &mut [f32],
+) {
+    let tokens = x.len() / in_features;
+    let row_bytes = bytes.len() / out_features;
+    let height = (PANEL_BYTES / size_of::<f32>() / in_features).clamp(1, out_features);
+    let mut panel = vec![0.0; height * in_features];
+    let mut part = vec![0.0; height * tokens];
+    for first in (0..out_features).step_by(height) {
+        let count = height.min(out_features - first);
+        let panel = &mut panel[..count * in_features];
+        widen(dtype, &bytes[first * row_bytes..][..count * row_bytes], panel);
+        let part = &mut part[..count * tokens];
+        let weights = Rows::<F32>::new(panel, &[], count, in_features);
+        dispatch(Product { weights, x, in_features, out: part });
+        for (token, part) in part.chunks_exact(count).enumerate() {
+            out[token * out_features + first..][..count].copy_from_slice(part);
+        }
+    }
+}
+
+/// Whole blocks to `f32`.
+fn widen(dtype: DType, bytes: &[u8], out: &mut [f32]) {
+    // The lengths fit by construction of the storage: every row is whole blocks.
+    dequant::to_f32(dtype, bytes, out).expect("whole blocks");
 }

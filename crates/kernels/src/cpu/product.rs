@@ -12,7 +12,7 @@ use crate::simd::{Kernel, Simd};
 const FEW_TOKENS: usize = 12;
 /// Bytes of widened weights that a blocked product takes at a time: they stay in the
 /// second-level cache.
-const PANEL_BYTES: usize = 256 * 1024;
+pub(super) const PANEL_BYTES: usize = 256 * 1024;
 
 /// `out[t, r] = sum over i of x[t, i] * weights[r, i]`.
 pub(crate) struct Product<'a, F: Format> {

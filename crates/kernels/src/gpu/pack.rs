@@ -6,7 +6,7 @@
 //! A word holds consecutive weights, the first in its low bits. Rows are padded with zero
 //! weights to whole blocks of 32, the matrix with zero rows to whole tiles.
 
-use glassbox_formats::DType;
+use glassbox_formats::{DType, dequant};
 
 use crate::plan::Plan;
 
@@ -39,6 +39,8 @@ impl Packing {
             DType::BF16 => Self::Bf16,
             DType::Q8_0 => Self::I8,
             DType::Q4_0 => Self::Nibbles,
+            // Types without a packing of their own are widened as they are uploaded: exact.
+            dtype if dtype.is_quantised() => Self::F32,
             _ => return None,
         })
     }
@@ -78,6 +80,14 @@ pub(crate) fn pack(plan: &Plan, packing: Packing, bytes: &[u8]) -> Packed {
         let (tile, lane) = (row / TILE, row % TILE);
         let words = packed.words[tile * stride * TILE..][..stride * TILE][lane..].iter_mut().step_by(TILE);
         match packing {
+            Packing::F32 if plan.dtype != DType::F32 => {
+                let mut values = vec![0.0; plan.in_features];
+                // The plan has checked that rows are whole blocks.
+                dequant::to_f32(plan.dtype, bytes, &mut values).expect("whole blocks");
+                for (word, value) in words.zip(values) {
+                    *word = value.to_bits();
+                }
+            }
             Packing::F32 => {
                 for (word, value) in words.zip(bytes.as_chunks().0) {
                     *word = u32::from_le_bytes(*value);

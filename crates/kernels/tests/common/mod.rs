@@ -38,6 +38,17 @@ pub struct File {
     pub weights: Vec<f32>,
 }
 
+/// Where a block's halves stand: scales and minima, which must be finite.
+pub fn half_places(dtype: DType) -> Vec<usize> {
+    match dtype {
+        DType::Q4_1 | DType::Q5_1 | DType::Q4_K | DType::Q5_K => vec![0, 2],
+        DType::Q2_K => vec![80, 82],
+        DType::Q3_K => vec![108],
+        DType::Q6_K => vec![208],
+        _ => vec![0],
+    }
+}
+
 impl File {
     pub fn random(dtype: DType, out_features: usize, in_features: usize, seed: u64) -> Self {
         let mut random = Random(seed);
@@ -49,8 +60,12 @@ impl File {
                 DType::F16 => bytes.extend(half::f16::from_f32(random.unit()).to_le_bytes()),
                 DType::BF16 => bytes.extend(half::bf16::from_f32(random.unit()).to_le_bytes()),
                 _ => {
-                    bytes.extend(half::f16::from_f32(random.unit() / 64.0).to_le_bytes());
-                    bytes.extend((2..dtype.block_bytes()).map(|_| random.bits() as u8));
+                    let start = bytes.len();
+                    bytes.extend((0..dtype.block_bytes()).map(|_| random.bits() as u8));
+                    for place in half_places(dtype) {
+                        let scale = half::f16::from_f32(random.unit() / 64.0).to_le_bytes();
+                        bytes[start + place..][..2].copy_from_slice(&scale);
+                    }
                 }
             }
         }
@@ -114,6 +129,9 @@ pub fn assert_product(file: &File, x: &[f32], got: &[f32]) {
 
 /// Shapes for every type, and odd ones for those without blocks.
 pub fn shapes(dtype: DType) -> Vec<(usize, usize)> {
+    if dtype.block_elements() == 256 {
+        return vec![(1, 256), (3, 512), (65, 768)];
+    }
     let mut shapes = vec![(1, 32), (3, 64), (64, 96), (65, 32), (130, 1056)];
     if !dtype.is_quantised() {
         shapes.extend([(1, 1), (5, 7), (67, 33), (64, 100), (9, 31)]);
@@ -166,16 +184,17 @@ pub fn check_gather(device: &Device) {
 pub fn check_views(device: &Device) {
     let mut random = Random(9);
     for dtype in DType::ALL {
-        let file = File::random(dtype, 70, 64, 5);
+        let n = dtype.block_elements().max(64);
+        let file = File::random(dtype, 70, n, 5);
         let matrix = file.build(device, 1, &mut random);
-        let x: Vec<f32> = (0..5 * 64).map(|_| random.unit()).collect();
-        let columns: Vec<f32> = (0..64 * 5).map(|i| x[i % 5 * 64 + i / 5]).collect();
-        let transposed = tensor(columns, [64, 5], device).transpose();
+        let x: Vec<f32> = (0..5 * n).map(|_| random.unit()).collect();
+        let columns: Vec<f32> = (0..n * 5).map(|i| x[i % 5 * n + i / 5]).collect();
+        let transposed = tensor(columns, [n, 5], device).transpose();
         assert_product(&file, &x, &values(matrix.linear(transposed)));
-        let sliced = tensor(x.clone(), [5, 64], device).slice([1..4, 0..64]);
-        assert_product(&file, &x[64..4 * 64], &values(matrix.linear(sliced)));
-        let wide: Vec<f32> = x.chunks_exact(64).flat_map(|row| [row, &[f32::NAN; 3]].concat()).collect();
-        let sliced = tensor(wide, [5, 67], device).slice([0..5, 0..64]);
+        let sliced = tensor(x.clone(), [5, n], device).slice([1..4, 0..n]);
+        assert_product(&file, &x[n..4 * n], &values(matrix.linear(sliced)));
+        let wide: Vec<f32> = x.chunks_exact(n).flat_map(|row| [row, &[f32::NAN; 3]].concat()).collect();
+        let sliced = tensor(wide, [5, n + 3], device).slice([0..5, 0..n]);
         assert_product(&file, &x, &values(matrix.linear(sliced)));
     }
 }
