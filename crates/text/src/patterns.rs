@@ -1,17 +1,126 @@
 //! The pre-tokenizer patterns that GGUF files name in `tokenizer.ggml.pre`.
 //!
-//! The names are llama.cpp's; each pattern is the one in the tokenizer.json the name was given for.
+//! The names are llama.cpp's. Each pattern cuts as llama.cpp does, which is not everywhere what the
+//! tokenizer.json says that the name was given for: its letters have no case beyond ASCII, marks
+//! are no letters unless named. `tests/data/gguf` has its answers.
 
 /// GPT-2's pattern: contractions, words, numbers, other signs, each with one space before it.
 pub(crate) const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 
-const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const QWEN35: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const GPT4O: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const TEKKEN: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+/// English contractions in either case.
+macro_rules! contractions {
+    () => {
+        r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])"
+    };
+}
+
+/// Words with one sign before them, numbers as given, and other signs, each followed by `$after`.
+macro_rules! words {
+    ($numbers:literal, $after:literal) => {
+        concat!(r"[^\r\n\p{L}\p{N}]?\p{L}+|", $numbers, r"| ?[^\s\p{L}\p{N}]+", $after)
+    };
+}
+
+/// Lines' ends with what is before them, and other white space but for the last before a word.
+macro_rules! spaces {
+    () => {
+        r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+    };
+}
+
+/// Words cut where lower case is followed by upper case, with one sign before and `$end` after them.
+macro_rules! cased {
+    ($letters:literal, $end:expr, $numbers:literal) => {
+        concat!(
+            r"[^\r\n\p{L}\p{N}]?[",
+            $letters,
+            r"&&[^a-z]]*[",
+            $letters,
+            r"&&[^A-Z]]+",
+            $end,
+            r"|[^\r\n\p{L}\p{N}]?[",
+            $letters,
+            r"&&[^a-z]]+[",
+            $letters,
+            r"&&[^A-Z]]*",
+            $end,
+            "|",
+            $numbers,
+            r"| ?[^\s\p{L}\p{N}]+[\r\n/]*",
+            spaces!()
+        )
+    };
+}
+
+const LLAMA3: &str = concat!(contractions!(), "|", words!(r"\p{N}{1,3}", r"[\r\n]*"), spaces!());
+const QWEN2: &str = concat!(contractions!(), "|", words!(r"\p{N}", r"[\r\n]*"), spaces!());
+const QWEN35: &str = concat!(
+    contractions!(),
+    r"|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*",
+    spaces!()
+);
+const UFAKZEKA: &str = concat!(words!(r"\p{N}", r"[\r\n]*"), spaces!());
+const MINICPM5: &str = concat!(contractions!(), "|", words!(r"\p{N}+", r"[\r\n]*"), spaces!());
+const SEED_CODER: &str =
+    concat!(contractions!(), r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}\r\n]+", spaces!());
+const EXAONE_MOE: &str = concat!(
+    contractions!(),
+    r"|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]?",
+    r"|\s*[\r\n]|\s+(?!\S)|\s+"
+);
+/// White space in runs whose lengths are powers of two.
+const JAIS2: &str = concat!(
+    contractions!(),
+    "|",
+    words!(r"\p{N}{1,3}", r"[\r\n]*"),
+    r"|\s*[\r\n]+|\s{512}(?!\S)|\s{256}(?!\S)|\s{128}(?!\S)|\s{64}(?!\S)|\s{32}(?!\S)|\s{16}(?!\S)",
+    r"|\s{8}(?!\S)|\s{4}(?!\S)|\s{1,2}(?!\S)|\s"
+);
+const GPT4O: &str = cased!(r"\p{L}", concat!(contractions!(), "?"), r"\p{N}{1,3}");
+const GRANITE_EMB: &str = cased!(r"\p{L}\p{M}", concat!(contractions!(), "?"), r"\p{N}{1,3}");
+const TEKKEN: &str = cased!(r"\p{L}", "", r"\p{N}");
+const TINY_AYA: &str = concat!(
+    r"[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+",
+    contractions!(),
+    r"?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*",
+    spaces!()
+);
+const YOUTU: &str = concat!(
+    r"[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+",
+    contractions!(),
+    r"?|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*",
+    spaces!()
+);
+/// Han characters apart from other letters.
+const KIMI_K2: &str = concat!(
+    r"[\u{4E00}-\u{9FFF}\u{3400}-\u{4DBF}\u{20000}-\u{2A6DF}\u{2A700}-\u{2EBEF}\u{F900}-\u{FAFF}\u{2F800}-\u{2FA1F}]+",
+    r"|[^\r\n\p{L}\p{N}]?[\p{L}&&[^\u{4E00}-\u{9FFF}\u{3400}-\u{4DBF}\u{20000}-\u{2A6DF}\u{2A700}-\u{2EBEF}",
+    r"\u{F900}-\u{FAFF}\u{2F800}-\u{2FA1F}]]+",
+    contractions!(),
+    r"?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*",
+    spaces!()
+);
 const BLOOM: &str = r" ?[^(\s|.,!?\u{2026}\u{3002}\u{FF0C}\u{3001}\u{964}\u{6D4}\u{60C})]+";
-const DEEPSEEK3: &str = r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"##;
+const CJK: &str = r"[\u{4E00}-\u{9FA5}\u{3040}-\u{309F}\u{30A0}-\u{30FF}]+";
+const DEEPSEEK3: &str = concat!(
+    r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*"##,
+    spaces!()
+);
+const SPARK2: &str = r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+|[\r\n]|\s+(?!\S)|\s+"##;
+/// Groups of three digits counted from the right.
+const THREE_DIGITS: &str = r"\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))";
+/// The same, the first with the text before it.
+const AFMOE_DIGITS: &str = r"\P{N}*\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))";
+const AFMOE_SCRIPTS: &str = concat!(
+    r"[\u{4E00}-\u{9FFF}\u{3400}-\u{4DBF}\u{8C48}-\u{FAFF}\u{3040}-\u{30FF}\u{FF65}-\u{FF9F}\u{2F00}-\u{2FDF}",
+    r"\u{E40}-\u{EFF}\u{1780}-\u{17FF}\u{1000}-\u{109F}\u{AA60}-\u{AA7F}\u{A9E0}-\u{A9FF}\u{AC00}-\u{D7AF}",
+    r"\u{1100}-\u{11FF}]+"
+);
+const YOUTU_SCRIPTS: &str = concat!(
+    r"[\u{AC00}-\u{D7A3}\u{3131}-\u{318E}]+|[\u{FF01}\u{2026}\u{201C}\u{201D}\u{2018}\u{2019}\u{2014}\u{FF1A}\u{FF1B}",
+    r"\u{FF0C}\u{3001}-\u{303F}\u{FE30}-\u{FE4F}]+|[\u{3105}-\u{312F}]+|",
+    r"[\u{4E00}-\u{9FA5}\u{3040}-\u{309F}\u{30A0}-\u{30FF}]+"
+);
 /// The cased letters that DeepSeek's tokenizer lists one by one.
 const DEEPSEEK_LETTERS: &str = concat!(
     r"\s?[",
@@ -50,6 +159,16 @@ const fn spec(names: &'static [&'static str], patterns: &'static [&'static str])
     PreTokenizerSpec { names, patterns, ignore_merges: false, add_bos: false }
 }
 
+/// A pre-tokenizer after which pieces that are tokens are taken whole.
+const fn whole(names: &'static [&'static str], patterns: &'static [&'static str]) -> PreTokenizerSpec {
+    PreTokenizerSpec { names, patterns, ignore_merges: true, add_bos: false }
+}
+
+/// The same, with BOS.
+const fn whole_bos(names: &'static [&'static str], patterns: &'static [&'static str]) -> PreTokenizerSpec {
+    PreTokenizerSpec { names, patterns, ignore_merges: true, add_bos: true }
+}
+
 const SPECS: &[PreTokenizerSpec] = &[
     spec(&["default"], &[r"[\p{P}\$\+<=>\^~\|]+", GPT2, r"\p{N}+", r"[0-9][0-9][0-9]"]),
     spec(
@@ -70,6 +189,9 @@ const SPECS: &[PreTokenizerSpec] = &[
             "jina-de",
             "jina-v2-es",
             "jina-v2-de",
+            "jina-v1-en",
+            "jina-v2-code",
+            "roberta-bpe",
         ],
         &[GPT2],
     ),
@@ -77,8 +199,8 @@ const SPECS: &[PreTokenizerSpec] = &[
         &["smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b", "mellum2"],
         &[r"\p{N}", GPT2],
     ),
-    PreTokenizerSpec {
-        names: &[
+    whole_bos(
+        &[
             "llama-bpe",
             "llama3",
             "llama-v3",
@@ -89,11 +211,12 @@ const SPECS: &[PreTokenizerSpec] = &[
             "lfm2",
             "jina-v5-nano",
         ],
-        patterns: &[LLAMA3],
-        ignore_merges: true,
-        add_bos: true,
-    },
-    spec(&["dbrx", "smaug-bpe", "glm4", "chatglm-bpe"], &[LLAMA3]),
+        &[LLAMA3],
+    ),
+    spec(&["dbrx", "smaug-bpe", "chatglm-bpe"], &[LLAMA3]),
+    whole(&["glm4"], &[LLAMA3]),
+    whole(&["minicpm5"], &[r"\p{N}{1,3}", MINICPM5]),
+    spec(&["jais-2"], &[JAIS2]),
     spec(
         &[
             "qwen2",
@@ -105,10 +228,17 @@ const SPECS: &[PreTokenizerSpec] = &[
             "grok-2",
             "kormo",
             "f2llmv2",
+            "bailingmoe",
+            "bailingmoe2",
+            "llada-moe",
         ],
         &[QWEN2],
     ),
     spec(&["qwen35"], &[QWEN35]),
+    spec(&["ufakzeka"], &[UFAKZEKA]),
+    spec(&["laguna"], &[r"[^\n]+|[\n]+", QWEN2]),
+    spec(&["seed-coder"], &[SEED_CODER]),
+    spec(&["exaone-moe"], &[EXAONE_MOE]),
     spec(&["falcon"], &[r"[\p{P}\$\+<=>\^~\|`]+", GPT2, r"[0-9][0-9][0-9]"]),
     spec(
         &["deepseek-llm"],
@@ -131,14 +261,31 @@ const SPECS: &[PreTokenizerSpec] = &[
             r"\p{N}",
         ],
     ),
-    spec(
-        &["deepseek-v3", "hunyuan-dense", "joyai-llm"],
-        &[r"\p{N}{1,3}", r"[\u{4E00}-\u{9FA5}\u{3040}-\u{309F}\u{30A0}-\u{30FF}]+", DEEPSEEK3],
-    ),
+    spec(&["deepseek-v3", "hunyuan-dense", "hy_v4", "joyai-llm"], &[r"\p{N}{1,3}", CJK, DEEPSEEK3]),
+    spec(&["spark2_5"], &[r"\p{N}{1,3}", CJK, SPARK2, r"\p{N}"]),
+    spec(&["afmoe"], &[AFMOE_DIGITS, AFMOE_SCRIPTS, DEEPSEEK3]),
+    whole(&["youtu"], &[YOUTU_SCRIPTS, YOUTU]),
     spec(&["bloom", "poro-chat", "gpt3-finnish"], &[BLOOM]),
     spec(&["viking"], &[BLOOM, r"\p{N}"]),
-    PreTokenizerSpec { names: &["tekken"], patterns: &[TEKKEN], ignore_merges: true, add_bos: true },
-    spec(&["gpt-4o", "llama4", "kanana2", "minimax-m2"], &[GPT4O]),
+    whole_bos(&["tekken"], &[TEKKEN]),
+    spec(&["gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2"], &[GPT4O]),
+    whole(&["granite-embed-multi-97m"], &[GRANITE_EMB]),
+    spec(&["tiny_aya", "cohere2moe"], &[THREE_DIGITS, TINY_AYA]),
+    spec(&["kimi-k2"], &[KIMI_K2]),
+    spec(&["superbpe"], &[r"\p{N}+", r"(?=(?:[0-9]{3})+(?![0-9]))"]),
+    PreTokenizerSpec {
+        names: &["chameleon"],
+        patterns: &[
+            "<sentinel:[0-9]+>",
+            "IMGIMG[A-I]{1,4}Z",
+            r"[\t\n]|    |  ",
+            r"\p{N}",
+            r"[\p{P}!-/:-@\[-`{-~]",
+            GPT2,
+        ],
+        ignore_merges: false,
+        add_bos: true,
+    },
 ];
 
 /// The pre-tokenizer that a file names, if known.
