@@ -4,7 +4,7 @@ use glassbox_model::{Edit, KvCache};
 use glassbox_text::DecodeStream;
 use web_time::Instant;
 
-use crate::{Draw, EngineError, Host, Model, Sampler, SamplerSettings};
+use crate::{Draw, EngineError, Host, Model, Sampler, SamplerSettings, analysis::Run};
 
 /// Why generation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,13 +71,42 @@ impl Model {
         edits: &[Edit],
         host: &dyn Host,
     ) -> Result<Generation<'_>, EngineError> {
-        if let Some(problem) = settings.problem() {
-            return Err(EngineError::Sampler(problem));
-        }
+        settings.check()?;
         let mut cache = KvCache::new(self.spec(), 1, self.decoder.device());
         let start = Instant::now();
         let logits = self.prefill(prompt, &mut cache, edits, host).await?;
         let prefill_ms = start.elapsed().as_secs_f64() * 1e3;
+        self.begin(prompt, edits, cache, logits, limit, settings, prefill_ms)
+    }
+
+    /// Goes on from a run that is there, with its edits: the prompt is not run again.
+    pub async fn generate_from(
+        &self,
+        run: &Run,
+        limit: usize,
+        settings: SamplerSettings,
+    ) -> Result<Generation<'_>, EngineError> {
+        let start = Instant::now();
+        let logits = run.logits(self, run.len() - 1).await?.to_vec();
+        let prefill_ms = start.elapsed().as_secs_f64() * 1e3;
+        self.begin(&run.tokens, &run.edits, run.cache(), logits, limit, settings, prefill_ms)
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what a generation is made of, once for both ways to begin"
+    )]
+    fn begin(
+        &self,
+        prompt: &[u32],
+        edits: &[Edit],
+        cache: KvCache,
+        logits: Vec<f32>,
+        limit: usize,
+        settings: SamplerSettings,
+        prefill_ms: f64,
+    ) -> Result<Generation<'_>, EngineError> {
+        settings.check()?;
         Ok(Generation {
             model: self,
             edits: edits.to_vec(),

@@ -1,5 +1,7 @@
 //! The engine: opens a device and a model, runs prompts, captures traces, generates tokens.
 
+mod adapters;
+pub mod analysis;
 mod chat;
 mod collect;
 pub mod device;
@@ -11,6 +13,7 @@ mod model;
 mod sampler;
 mod trace;
 
+pub use adapters::Attached;
 pub use chat::Chat;
 pub use collect::CAPTURE_LIMIT;
 pub use device::OpenDevice;

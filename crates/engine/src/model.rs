@@ -7,7 +7,7 @@ use glassbox_model::{Decoder, DecoderSpec, ModelError};
 use glassbox_text::chat::ChatTemplate;
 use glassbox_text::{Special, Tokenizer};
 
-use crate::{EngineError, Host, OpenDevice};
+use crate::{Attached, EngineError, Host, OpenDevice};
 
 /// What a model is, without its weights.
 #[derive(Debug, Clone)]
@@ -44,6 +44,8 @@ pub struct Model {
     /// How messages become a prompt, if it came with a chat template.
     pub chat_template: Option<ChatTemplate>,
     pub(crate) gpu: bool,
+    pub(crate) adapters: Vec<Attached>,
+    pub(crate) next_adapter: usize,
 }
 
 /// Reads headers, configuration and tokenizer, and checks that they fit, without reading weights.
@@ -142,7 +144,15 @@ impl Model {
             !host.stopped()
         };
         let decoder = glassbox_model::load(&checkpoint, &device.device, &mut progress).await?;
-        Ok(Self { summary, decoder, tokenizer, chat_template, gpu: device.gpu })
+        Ok(Self {
+            summary,
+            decoder,
+            tokenizer,
+            chat_template,
+            gpu: device.gpu,
+            adapters: Vec::new(),
+            next_adapter: 0,
+        })
     }
 
     /// Architecture and sizes.
@@ -157,6 +167,23 @@ impl Model {
         let mut generation = self.generate(&[0, 0], 2, settings, &[], host).await?;
         while generation.step(host).await?.is_some() {}
         Ok(())
+    }
+
+    /// Refuses ids that the model does not have.
+    pub fn check_ids(&self, ids: &[u32]) -> Result<(), EngineError> {
+        let vocab = self.spec().vocab;
+        match ids.iter().find(|id| **id as usize >= vocab) {
+            Some(id) => Err(ModelError::TokenRange { id: *id, vocab }.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// A token as people see it; its id where there is no tokenizer.
+    pub fn shown(&self, id: u32) -> String {
+        match self.tokenizer.as_ref().and_then(|tokenizer| tokenizer.token(id)) {
+            Some(piece) => glassbox_text::display(&piece.bytes),
+            None => id.to_string(),
+        }
     }
 
     /// Splits a text into tokens.

@@ -9,6 +9,8 @@ use rand_chacha::{
     rand_core::{RngCore, SeedableRng},
 };
 
+use crate::EngineError;
+
 /// Settings of the sampler.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SamplerSettings {
@@ -46,6 +48,11 @@ impl SamplerSettings {
     /// Always the most probable token.
     pub fn greedy() -> Self {
         Self { greedy: true, ..Self::default() }
+    }
+
+    /// Refuses settings that are out of their range.
+    pub fn check(&self) -> Result<(), EngineError> {
+        self.problem().map_or(Ok(()), |problem| Err(EngineError::Sampler(problem)))
     }
 
     /// Names the first setting that is out of its range, and the range.
@@ -259,31 +266,32 @@ impl Sampler {
     pub fn draw(&mut self, logits: &[f32], history: &[u32]) -> Draw {
         let stages = self.stages(logits, history);
         let last = &stages[stages.len() - 1];
-        let id = if self.settings.greedy {
-            last.top(1).first().map_or(0, |c| c.id)
-        } else {
-            // 53 random bits: a number in [0, 1).
-            let point = (self.rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
-            draw_at(last, point)
-        };
+        let id = self.draw_many(last, 1).first().copied().unwrap_or_default();
         Draw { id, stages }
     }
-}
 
-/// The token at `point` of the cumulative distribution, in the order of ids.
-fn draw_at(distribution: &Distribution, point: f64) -> u32 {
-    let mut sum = 0.0;
-    let mut last = 0;
-    for (id, p) in distribution.ids.iter().zip(&distribution.probabilities) {
-        if *p > 0.0 {
-            sum += f64::from(*p);
-            last = *id;
-            if point < sum {
-                break;
-            }
+    /// Draws `count` tokens from one distribution, the last of [`Self::stages`]: each as the next token would be.
+    pub fn draw_many(&mut self, last: &Distribution, count: usize) -> Vec<u32> {
+        if self.settings.greedy {
+            return vec![last.top(1).first().map_or(0, |c| c.id); count];
         }
+        // Cumulative, in the order of ids; tokens without probability are never drawn.
+        let mut sum = 0.0;
+        let possible = last.ids.iter().zip(&last.probabilities).filter(|(_, p)| **p > 0.0);
+        let sums: Vec<(f64, u32)> = possible
+            .map(|(id, p)| {
+                sum += f64::from(*p);
+                (sum, *id)
+            })
+            .collect();
+        let mut one = || {
+            // 53 random bits: a number in [0, 1).
+            let point = (self.rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
+            let index = sums.partition_point(|(sum, _)| *sum <= point);
+            sums.get(index).or(sums.last()).map_or(0, |(_, id)| *id)
+        };
+        (0..count).map(|_| one()).collect()
     }
-    last
 }
 
 fn seen(history: &[u32], vocab: usize) -> Vec<bool> {

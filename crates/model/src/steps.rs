@@ -6,7 +6,11 @@
 use burn::tensor::{Tensor, TensorData};
 use glassbox_kernels::Matrix;
 
-use crate::{Decoder, KvCache, ModelError, NormKind, Observation, Pass, mlp::Mlp};
+use crate::{
+    Decoder, KvCache, ModelError, NormKind, Observation, Pass,
+    layers::{Norm, scaled},
+    mlp::Mlp,
+};
 
 impl Decoder {
     /// Embeds `tokens` that stand behind `past` others: `[1, position, hidden]`, the input of block 0.
@@ -83,36 +87,93 @@ impl Decoder {
         (square + f64::from(self.final_norm.eps)).sqrt() as f32
     }
 
-    /// What each head of a block writes: `z` `[head, head_dim]` of one position to `[head, hidden]`,
-    /// without the output projection's bias.
-    pub fn head_outputs(&self, block: usize, z: &[f32]) -> Tensor<2> {
-        let (heads, width) = (self.spec.heads, self.spec.query_width());
-        let size = self.spec.head_dim;
-        // One row per head, zero but for its own slice: the projection's columns apart.
-        let mut rows = vec![0.0; heads * width];
+    /// The final norm alone: `[batch, position, hidden]` to the same.
+    pub fn final_normed(&self, x: Tensor<3>) -> Tensor<3> {
+        self.final_norm.forward(x)
+    }
+
+    /// Whether the final norm takes off the mean.
+    pub fn final_norm_centres(&self) -> bool {
+        self.final_norm.kind == NormKind::Layer
+    }
+
+    /// Biases that the output head adds, `[vocab]`, before logits are scaled.
+    pub fn head_bias(&self) -> Option<Tensor<1>> {
+        self.head_bias.clone()
+    }
+
+    /// What a block's attention adds to the residual stream at one position, in parts `[heads + 1, hidden]`: a
+    /// row for each head's `z` (of `[head, head_dim]`), and one for biases. Their sum is `hook_attn_out`.
+    ///
+    /// Where a norm follows the attention, its scale is held at what the whole output gives it.
+    pub fn attention_parts(&self, block: usize, z: &[f32]) -> Tensor<2> {
+        let (heads, width, size) = (self.spec.heads, self.spec.query_width(), self.spec.head_dim);
+        let block = &self.blocks[block];
+        // One row per head, zero but for its own slice; the last one all zero, so that it gives the biases.
+        let mut rows = vec![0.0; (heads + 1) * width];
         for (head, values) in z.chunks_exact(size).take(heads).enumerate() {
             let from = head * width + head * size;
             rows[from..from + size].copy_from_slice(values);
         }
-        let rows = Tensor::from_data(TensorData::new(rows, [heads, width]), &self.device);
-        self.blocks[block].attention.o.weight.linear(rows)
+        let rows = Tensor::from_data(TensorData::new(rows, [heads + 1, width]), &self.device);
+        let parts = without_bias(block.attention.o.forward_rows(rows));
+        let total = parts.clone().sum_dim(0);
+        let parts = through_norm(block.post_attn_norm.as_ref(), parts, total);
+        scaled(parts, self.spec.residual_scale)
     }
 
-    /// The bias of a block's attention output: `[hidden]`.
-    pub fn attention_bias(&self, block: usize) -> Option<Tensor<1>> {
-        self.blocks[block].attention.o.bias.clone()
-    }
-
-    /// What neurons of a block write for the activations given: one row `[hidden]` each, without the
-    /// projection's bias. None where the block's MLP is a mixture of experts, which has no such neurons.
-    pub fn neuron_outputs(&self, block: usize, neurons: &[(usize, f32)]) -> Option<Tensor<2>> {
-        let Mlp::Dense(mlp) = &self.blocks[block].mlp else { return None };
-        let width = self.spec.intermediate;
-        let mut rows = vec![0.0; neurons.len() * width];
-        for (row, (index, activation)) in neurons.iter().enumerate() {
-            rows[row * width + index] = *activation;
+    /// What neurons of a block add to the residual stream, one row `[hidden]` each, for the activations
+    /// `[intermediate]` of one position; a norm's scale is held as in [`Self::attention_parts`]. None where
+    /// the block's MLP is a mixture of experts, which has no such neurons.
+    pub fn neuron_outputs(&self, block: usize, activations: &[f32], neurons: &[usize]) -> Option<Tensor<2>> {
+        let block = &self.blocks[block];
+        let Mlp::Dense(mlp) = &block.mlp else { return None };
+        let (count, width) = (neurons.len(), self.spec.intermediate);
+        let mut rows = vec![0.0; (count + 2) * width];
+        for (row, index) in neurons.iter().enumerate() {
+            rows[row * width + index] = activations[*index];
         }
-        let rows = Tensor::from_data(TensorData::new(rows, [neurons.len(), width]), &self.device);
-        Some(mlp.down.weight.linear(rows))
+        rows[count * width..(count + 1) * width].copy_from_slice(activations);
+        let rows = Tensor::from_data(TensorData::new(rows, [count + 2, width]), &self.device);
+        let parts = without_bias(mlp.down.forward_rows(rows));
+        let hidden = self.spec.hidden;
+        let total = parts.clone().slice([count..count + 2, 0..hidden]).sum_dim(0);
+        // The last row, of biases, goes through the norm as well, which adds its own bias there.
+        let parts = through_norm(block.post_mlp_norm.as_ref(), parts, total);
+        Some(scaled(parts.slice([0..count, 0..hidden]), self.spec.residual_scale))
+    }
+}
+
+/// Takes the last row, what the biases alone give, off all others.
+fn without_bias(rows: Tensor<2>) -> Tensor<2> {
+    let [count, width] = rows.dims();
+    let bias = rows.clone().slice([count - 1..count, 0..width]);
+    Tensor::cat(vec![rows.slice([0..count - 1, 0..width]) - bias.clone(), bias], 0)
+}
+
+/// Parts `[part, hidden]` of a vector `total` `[1, hidden]` as a norm of the whole passes them on; what the
+/// norm adds itself is in the last one.
+fn through_norm(norm: Option<&Norm>, parts: Tensor<2>, total: Tensor<2>) -> Tensor<2> {
+    let Some(norm) = norm else { return parts };
+    let centred = |x: Tensor<2>| match norm.kind {
+        NormKind::Rms => x,
+        NormKind::Layer => {
+            let mean = x.clone().mean_dim(1);
+            x - mean
+        }
+    };
+    let [count, width] = parts.dims();
+    let scale = (centred(total).square().mean_dim(1) + norm.eps).sqrt();
+    let parts = centred(parts) / scale;
+    let parts = match &norm.weight {
+        Some(weight) => parts * weight.clone().unsqueeze(),
+        None => parts,
+    };
+    match &norm.bias {
+        Some(bias) => {
+            let last = parts.clone().slice([count - 1..count, 0..width]) + bias.clone().unsqueeze();
+            parts.slice_assign([count - 1..count, 0..width], last)
+        }
+        None => parts,
     }
 }

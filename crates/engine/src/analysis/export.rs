@@ -1,0 +1,43 @@
+//! Captured tensors as a safetensors file.
+
+use std::collections::BTreeMap;
+
+use crate::{EngineError, HostTensor};
+
+/// A safetensors file: `tokens` as I64 and the tensors as F32, with metadata.
+///
+/// # Errors
+/// If the file would be larger than the capture's limit allows to copy.
+pub fn safetensors(
+    tokens: &[u32],
+    tensors: &[HostTensor],
+    metadata: &BTreeMap<String, String>,
+) -> Result<Vec<u8>, EngineError> {
+    let mut header = serde_json::Map::new();
+    header.insert("__metadata__".to_owned(), serde_json::json!(metadata));
+    let mut end = 0usize;
+    let mut entry = |name: &str, dtype: &str, shape: &[usize], bytes: usize| {
+        let offsets = [end, end + bytes];
+        end += bytes;
+        let value = serde_json::json!({ "dtype": dtype, "shape": shape, "data_offsets": offsets });
+        header.insert(name.to_owned(), value);
+    };
+    entry("tokens", "I64", &[tokens.len()], 8 * tokens.len());
+    for tensor in tensors {
+        entry(&tensor.name, "F32", &tensor.shape, 4 * tensor.data.len());
+    }
+    let mut text = serde_json::Value::Object(header).to_string().into_bytes();
+    // Data start at a multiple of eight.
+    text.resize(text.len().next_multiple_of(8), b' ');
+    let mut file = Vec::new();
+    let needed = 8 + text.len() + end;
+    let too_large = |_| EngineError::CaptureTooLarge { needed: needed as u64, limit: crate::CAPTURE_LIMIT };
+    file.try_reserve_exact(needed).map_err(too_large)?;
+    file.extend((text.len() as u64).to_le_bytes());
+    file.extend(text);
+    file.extend(tokens.iter().flat_map(|id| i64::from(*id).to_le_bytes()));
+    for tensor in tensors {
+        file.extend(tensor.data.iter().flat_map(|value| value.to_le_bytes()));
+    }
+    Ok(file)
+}
