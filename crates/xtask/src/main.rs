@@ -2,6 +2,9 @@
 //!
 //! Both do all the set-up they need on a fresh machine and say so step by step.
 
+mod bench;
+mod budget;
+mod compressed;
 mod process;
 mod project;
 mod protocol;
@@ -11,6 +14,7 @@ mod site;
 mod test;
 mod tidy;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -28,6 +32,7 @@ Usage: cargo xtask COMMAND
   dist [--wasm-opt LEVEL]
                      build the site into dist/, for any static host and any path;
                      --wasm-opt (1..4, s, z) runs wasm-opt over the modules: less to parse, more to download
+  bench [OPTIONS]    measure against other engines in the browser, and write RESULTS.md; see `bench --help`
   web                bundle the TypeScript of web/ alone
   protocol           write the TypeScript types of the protocol to web/src/client/protocol.gen.ts
   tidy               check the layout: dependency arrows, file sizes, generated files
@@ -38,6 +43,7 @@ enum Command {
     Serve(serve::Options),
     Test(test::Options),
     Dist(site::Options),
+    Bench(Vec<OsString>),
     Web,
     Protocol,
     Tidy,
@@ -61,6 +67,7 @@ fn execute(command: Command) -> Result<bool> {
         Command::Serve(options) => serve::run(&project, &options)?,
         Command::Test(options) => return test::run(&project, &options),
         Command::Dist(options) => site::dist(&project, &options)?,
+        Command::Bench(arguments) => bench::run(&project, &arguments)?,
         Command::Web => site::web(&project)?,
         Command::Protocol => protocol::write(&project)?,
         Command::Tidy => {
@@ -84,6 +91,8 @@ fn parse(mut args: lexopt::Parser) -> Result<Command> {
         "serve" => Command::Serve(serve_options(&mut args)?),
         "test" => Command::Test(test_options(&mut args)?),
         "dist" => Command::Dist(site_options(&mut args)?),
+        // The bench reads its own options.
+        "bench" => Command::Bench(args.raw_args()?.collect()),
         "web" => Command::Web,
         "protocol" => Command::Protocol,
         "tidy" => Command::Tidy,
@@ -146,6 +155,8 @@ mod tests {
         assert_eq!((options.port, options.open, options.build), (Some(9000), false, true));
         let Command::Test(options) = parsed("test --only fmt --only tidy").unwrap() else { panic!("test") };
         assert_eq!((options.fast, options.only), (false, vec!["fmt".to_owned(), "tidy".to_owned()]));
+        let Command::Bench(arguments) = parsed("bench --rounds 3 --help").unwrap() else { panic!("bench") };
+        assert_eq!(arguments, ["--rounds", "3", "--help"]);
     }
 
     #[test]

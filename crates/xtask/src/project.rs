@@ -57,6 +57,21 @@ impl Project {
         self.root.join("tests/e2e")
     }
 
+    /// The npm package, and the Python programs, of the bench.
+    pub fn bench(&self) -> PathBuf {
+        self.root.join("tests/bench")
+    }
+
+    /// Models and tools of the bench.
+    pub fn bench_cache(&self) -> PathBuf {
+        self.cache.join("bench")
+    }
+
+    /// Compressed files, by the content they were made of.
+    pub fn brotli_cache(&self) -> PathBuf {
+        self.bench_cache().join("brotli")
+    }
+
     /// Where the output of each test step is kept.
     pub fn logs(&self) -> PathBuf {
         self.target.join("xtask-logs")

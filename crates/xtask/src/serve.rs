@@ -1,7 +1,7 @@
 //! A static server for this machine: the site as a careful host would send it.
 //!
 //! Byte ranges, validators and the page's own Content-Security-Policy as a header, so that workers, which do not
-//! inherit a page's policy, get it too. No compression: on one machine it costs more than it saves.
+//! inherit a page's policy, get it too; files compressed beforehand, and addresses that name their version kept for good.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
@@ -14,6 +14,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use regex_lite::Regex;
 use tiny_http::{Header, Method, Request, Response, StatusCode};
 
+use crate::compressed::with_br;
 use crate::process::Cmd;
 use crate::project::Project;
 use crate::site;
@@ -137,9 +138,15 @@ impl Server {
             }
             file.push("index.html");
         }
-        match File::open(&file) {
-            Ok(opened) => send(request, opened, &file),
-            Err(_) => Ok(text(404, "not found\n")),
+        let Ok(opened) = File::open(&file) else { return Ok(text(404, "not found\n")) };
+        match compressed(request, &opened, &file) {
+            Some(smaller) => {
+                let reply = send(request, smaller, &file)?;
+                Ok(reply
+                    .with_header(header("Content-Encoding", "br"))
+                    .with_header(header("Vary", "Accept-Encoding")))
+            }
+            None => send(request, opened, &file),
         }
     }
 
@@ -160,27 +167,51 @@ impl Server {
     }
 }
 
+/// `NAME.br`, as `cargo xtask dist` makes it, if the reader takes it whole and it is not older than the file.
+fn compressed(request: &Request, file: &File, path: &Path) -> Option<File> {
+    let accepted = field(request, "Accept-Encoding")?;
+    let accepts =
+        accepted.split(',').any(|coding| coding.split(';').next().is_some_and(|name| name.trim() == "br"));
+    if !accepts || field(request, "Range").is_some() {
+        return None;
+    }
+    let smaller = File::open(with_br(path)).ok()?;
+    let modified = |file: &File| file.metadata().ok()?.modified().ok();
+    (modified(&smaller)? >= modified(file)?).then_some(smaller)
+}
+
+/// A header of the request.
+fn field<'a>(request: &'a Request, name: &'static str) -> Option<&'a str> {
+    request.headers().iter().find(|header| header.field.equiv(name)).map(|header| header.value.as_str())
+}
+
+/// How long a copy is good. The page names its build in the addresses of the worker and the modules, so that what such
+/// an address holds never changes; everything else is asked for anew, and mostly answered with 304.
+fn freshness(url: &str) -> &'static str {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let versioned =
+        query.split('&').any(|pair| pair.strip_prefix("v=").is_some_and(|version| !version.is_empty()));
+    if versioned { "public, max-age=31536000, immutable" } else { "no-cache" }
+}
+
 /// Sends a file, or the range of it that was asked for, or word that the reader's copy is still good.
 fn send(request: &Request, mut file: File, path: &Path) -> Result<Reply> {
     let metadata = file.metadata()?;
     let size = metadata.len();
     let modified = metadata.modified()?.duration_since(UNIX_EPOCH)?.as_nanos();
     let tag = format!("\"{size:x}-{modified:x}\"");
-    let field = |name: &'static str| {
-        request.headers().iter().find(|header| header.field.equiv(name)).map(|header| header.value.as_str())
-    };
     let common = |reply: Reply| {
         reply
             .with_header(header("Content-Type", media_type(path)))
             .with_header(header("ETag", &tag))
-            .with_header(header("Cache-Control", "no-cache"))
+            .with_header(header("Cache-Control", freshness(request.url())))
             .with_header(header("Accept-Ranges", "bytes"))
     };
-    if field("If-None-Match") == Some(tag.as_str()) {
+    if field(request, "If-None-Match") == Some(tag.as_str()) {
         return Ok(common(reply(304, Box::new(std::io::empty()), 0)));
     }
-    let current = field("If-Range").is_none_or(|wanted| wanted == tag);
-    match field("Range").filter(|_| current).and_then(|value| range(value, size)) {
+    let current = field(request, "If-Range").is_none_or(|wanted| wanted == tag);
+    match field(request, "Range").filter(|_| current).and_then(|value| range(value, size)) {
         None => Ok(common(reply(200, Box::new(file), size))),
         Some(Err(Unsatisfiable)) => {
             Ok(text(416, "").with_header(header("Content-Range", &format!("bytes */{size}"))))
@@ -286,104 +317,4 @@ fn header(name: &str, value: &str) -> Header {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
-    use std::net::TcpStream;
-
-    use super::*;
-
-    const PAGE: &str = "<!doctype html><meta http-equiv=\"Content-Security-Policy\"\n content=\"default-src 'none';\n \
-                        script-src 'self';\"><p>page";
-
-    /// A server over a small site; the folder must outlive the requests.
-    fn served() -> (tempfile::TempDir, Server) {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("index.html"), PAGE).unwrap();
-        fs::write(folder.path().join("model.bin"), b"0123456789").unwrap();
-        fs::create_dir(folder.path().join("sub")).unwrap();
-        fs::write(folder.path().join("sub/index.html"), "sub").unwrap();
-        let server = Server::bind(folder.path(), 0).unwrap();
-        server.spawn();
-        (folder, server)
-    }
-
-    /// Sends a request line with extra header lines; returns the head in lower case, and the body.
-    fn ask(server: &Server, line: &str, headers: &str) -> (String, Vec<u8>) {
-        let mut stream = TcpStream::connect(server.address()).unwrap();
-        write!(stream, "{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n").unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
-        (String::from_utf8_lossy(&answer[..end]).to_lowercase(), answer[end + 4..].to_vec())
-    }
-
-    #[test]
-    fn a_page_comes_whole_with_its_own_policy() {
-        let (_folder, server) = served();
-        let (head, body) = ask(&server, "GET /?q=1", "");
-        assert!(head.starts_with("http/1.1 200"), "{head}");
-        assert!(head.contains("content-type: text/html; charset=utf-8"), "{head}");
-        assert!(head.contains(&format!("content-length: {}", PAGE.len())), "{head}");
-        let policy = "content-security-policy: default-src 'none'; script-src 'self'; frame-ancestors 'self'";
-        assert!(head.contains(policy), "{head}");
-        assert_eq!(body, PAGE.as_bytes());
-    }
-
-    #[test]
-    fn ranges_are_cut_exactly() {
-        let (_folder, server) = served();
-        for (wanted, got, part) in [
-            ("bytes=2-4", "bytes 2-4/10", "234"),
-            ("bytes=7-", "bytes 7-9/10", "789"),
-            ("bytes=-3", "bytes 7-9/10", "789"),
-            ("bytes=8-100", "bytes 8-9/10", "89"),
-        ] {
-            let (head, body) = ask(&server, "GET /model.bin", &format!("Range: {wanted}\r\n"));
-            assert!(head.starts_with("http/1.1 206"), "{head}");
-            assert!(head.contains(&format!("content-range: {got}")), "{head}");
-            assert_eq!(String::from_utf8(body).unwrap(), part);
-        }
-        let (head, _) = ask(&server, "GET /model.bin", "Range: bytes=10-\r\n");
-        assert!(head.starts_with("http/1.1 416") && head.contains("content-range: bytes */10"), "{head}");
-        let (head, body) = ask(&server, "GET /model.bin", "Range: bytes=0-1,4-5\r\n");
-        assert!(head.starts_with("http/1.1 200"), "{head}");
-        assert_eq!(body.len(), 10);
-    }
-
-    #[test]
-    fn an_unchanged_copy_is_confirmed_and_a_changed_one_is_sent_whole() {
-        let (folder, server) = served();
-        let (head, _) = ask(&server, "HEAD /model.bin", "");
-        let tag = head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap().to_owned();
-        let (head, body) = ask(&server, "GET /model.bin", &format!("If-None-Match: {tag}\r\n"));
-        assert!(head.starts_with("http/1.1 304") && body.is_empty(), "{head}");
-        fs::write(folder.path().join("model.bin"), b"abcdefghijk").unwrap();
-        let again = format!("Range: bytes=2-4\r\nIf-Range: {tag}\r\n");
-        let (head, body) = ask(&server, "GET /model.bin", &again);
-        assert!(head.starts_with("http/1.1 200"), "{head}");
-        assert_eq!(body, b"abcdefghijk");
-    }
-
-    #[test]
-    fn nothing_outside_of_the_site_is_read() {
-        let (_folder, server) = served();
-        for path in
-            ["/../secret", "/sub/../../secret", "/%2e%2e/secret", "/..%5csecret", "/%00", "/%zz", "/%e2%82"]
-        {
-            let (head, _) = ask(&server, &format!("GET {path}"), "");
-            assert!(head.starts_with("http/1.1 400"), "{path}: {head}");
-        }
-    }
-
-    #[test]
-    fn folders_methods_and_missing_files_are_answered() {
-        let (_folder, server) = served();
-        let (head, _) = ask(&server, "GET /sub", "");
-        assert!(head.starts_with("http/1.1 301") && head.contains("location: ./sub/"), "{head}");
-        assert_eq!(ask(&server, "GET /sub/", "").1, b"sub");
-        assert!(ask(&server, "GET /nothing.js", "").0.starts_with("http/1.1 404"));
-        assert!(ask(&server, "POST /index.html", "").0.starts_with("http/1.1 405"));
-        let (head, body) = ask(&server, "HEAD /model.bin", "");
-        assert!(head.contains("content-length: 10") && body.is_empty(), "{head}");
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
 
+use crate::compressed;
 use crate::process::Cmd;
 use crate::project::Project;
 use crate::setup;
@@ -58,6 +59,7 @@ pub fn dist(project: &Project, options: &Options) -> Result<()> {
     if let Some(level) = options.wasm_opt {
         wasm_opt(project, level)?;
     }
+    compressed::beside(project)?;
     let findings = check(&project.dist())?;
     if !findings.is_empty() {
         bail!("the site is not as promised:\n  {}", findings.join("\n  "));

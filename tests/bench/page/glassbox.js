@@ -6,7 +6,7 @@
  * @returns {Promise<import('./types').Contestant>}
  */
 export async function open({ site, backend, model }) {
-  /** @type {typeof import('../../../dist/glassbox')} */
+  /** @type {typeof import('glassbox')} */
   const { Glassbox } = await import(new URL('glassbox.js', site).href);
   const device = backend === 'webgpu' ? 'gpu' : 'cpu';
   const started = performance.now();

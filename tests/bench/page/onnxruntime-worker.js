@@ -9,7 +9,7 @@ let session;
 let shape;
 /** @type {Record<string, any>} */
 let cache = {};
-let length = 0;
+let total = 0;
 
 self.onmessage = async ({ data }) => {
   try {
@@ -20,7 +20,10 @@ self.onmessage = async ({ data }) => {
   }
 };
 
-/** @param {any} message */
+/**
+ * @param {any} message
+ * @returns {Promise<{ about?: string, id?: number, logits?: Float32Array<ArrayBuffer> }>}
+ */
 async function handle(message) {
   switch (message.type) {
     case 'start':
@@ -37,8 +40,10 @@ async function handle(message) {
   }
 }
 
-/** @param {{ dist: string, backend: string }} options */
-async function start({ dist, backend }) {
+/** @param {{ dist: string, backend: string, softwareGpu: boolean }} options */
+async function start({ dist, backend, softwareGpu }) {
+  // With SwiftShader's subgroups of four lanes, a prefill of 64 tokens comes out wrong; without them it is right.
+  if (softwareGpu) hideSubgroups();
   // The smallest bundle that has the backend.
   ort = await import(new URL(backend === 'webgpu' ? 'ort.webgpu.min.mjs' : 'ort.wasm.min.mjs', dist).href);
   ort.env.wasm.wasmPaths = dist;
@@ -58,6 +63,17 @@ async function open({ model: [graph, weights], backend, ...rest }) {
   return {};
 }
 
+function hideSubgroups() {
+  const { get } = Object.getOwnPropertyDescriptor(GPUAdapter.prototype, 'features') ?? {};
+  if (!get) throw new Error('adapters have no features');
+  Object.defineProperty(GPUAdapter.prototype, 'features', {
+    get() {
+      const names = /** @type {Iterable<string>} */ (get.call(this));
+      return new Set([...names].filter((name) => !name.startsWith('subgroup')));
+    },
+  });
+}
+
 function locations() {
   /** @type {Record<string, string>} */
   const found = { logits: 'cpu' };
@@ -74,7 +90,7 @@ function forget() {
   cache = {};
   const empty = () => new ort.Tensor('float32', new Float32Array(0), [1, shape.kvHeads, 0, shape.headDim]);
   for (const name of names()) cache[`past_key_values.${name}`] = empty();
-  length = 0;
+  total = 0;
 }
 
 /**
@@ -84,18 +100,21 @@ function forget() {
  * @param {boolean} wanted whether to return the logits too
  */
 async function forward(ids, wanted) {
-  length += ids.length;
+  total += ids.length;
   const feeds = {
     input_ids: new ort.Tensor('int64', BigInt64Array.from(ids, BigInt), [1, ids.length]),
-    attention_mask: new ort.Tensor('int64', new BigInt64Array(length).fill(1n), [1, length]),
+    attention_mask: new ort.Tensor('int64', new BigInt64Array(total).fill(1n), [1, total]),
     ...cache,
   };
   const output = await session.run(feeds);
   for (const tensor of Object.values(cache)) tensor.dispose();
   for (const name of names()) cache[`past_key_values.${name}`] = output[`present.${name}`];
-  /** @type {Float32Array} */
+  /** @type {Float32Array<ArrayBuffer>} */
   const logits = output.logits.data;
-  let best = 0;
-  for (let id = 1; id < logits.length; id += 1) if (logits[id] > logits[best]) best = id;
-  return wanted ? { id: best, logits: logits.slice() } : { id: best };
+  let id = 0;
+  let highest = Number.NEGATIVE_INFINITY;
+  logits.forEach((logit, index) => {
+    if (logit > highest) [id, highest] = [index, logit];
+  });
+  return wanted ? { id, logits: logits.slice() } : { id };
 }

@@ -13,6 +13,8 @@ export interface Settings {
   readonly layers: number;
   readonly kvHeads: number;
   readonly headDim: number;
+  /** Whether WebGPU is computed on the CPU. */
+  readonly softwareGpu: boolean;
 }
 
 /** An engine with a model open in it. Every prompt is computed from its start. */

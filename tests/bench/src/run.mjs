@@ -84,7 +84,7 @@ async function run(options) {
         if (result.failed !== null) continue;
         const expected = references.get(result.shape);
         const long = row.backend === 'wasm' && round < options.longRounds;
-        const plan = planFor(row, address, expected.reference, { long, first: round === 0 });
+        const plan = planFor(row, address, expected.reference, { long, first: round === 0, realGpu: options.realGpu });
         const limits = { executablePath, backend: row.backend, realGpu: options.realGpu, timeoutMs: 900_000 };
         server.asked();
         try {
@@ -141,10 +141,10 @@ function empty({ name, engine, backend, weights, site }, shape) {
  * @param {Row} row
  * @param {string} address
  * @param {import('./compare.mjs').Reference} reference
- * @param {{ long: boolean, first: boolean }} round
+ * @param {{ long: boolean, first: boolean, realGpu: boolean }} round
  * @returns {import('../page/types').Plan}
  */
-function planFor({ engine, backend, files, site }, address, reference, { long, first }) {
+function planFor({ engine, backend, files, site }, address, reference, { long, first, realGpu }) {
   const short = shortest(reference);
   const lengths = Object.keys(reference.prompts).map(Number);
   const prompts = lengths
@@ -152,7 +152,7 @@ function planFor({ engine, backend, files, site }, address, reference, { long, f
     .map((length) => ({
       ids: reference.prompts[length]?.ids ?? [],
       text: reference.prompts[length]?.text ?? '',
-      count: length === short ? reference.newTokens : FEW,
+      count: length === short && !(backend === 'webgpu' && !realGpu) ? reference.newTokens : FEW,
     }));
   return {
     settings: {
@@ -166,6 +166,7 @@ function planFor({ engine, backend, files, site }, address, reference, { long, f
       layers: reference.layers,
       kvHeads: reference.kvHeads,
       headDim: reference.headDim,
+      softwareGpu: backend === 'webgpu' && !realGpu,
     },
     prompts,
     looks: LOOKS,
@@ -204,7 +205,7 @@ function take(result, { measured, adapter, rendererBytes, gpuProcessBytes }, pla
   if (verified !== null) {
     result.kl = divergence(logits, floats(Buffer.from(verified.logits, 'base64')));
     result.agreeing = agreement(greedy, verified.ids);
-    result.wrong = judge(result.weights, { kl: result.kl, agreeing: result.agreeing, newTokens: reference.newTokens });
+    result.wrong = judge(result.weights, { kl: result.kl, agreeing: result.agreeing, newTokens: verified.ids.length });
   }
   // The same engine with the same weights answers the same, warm or cold.
   if (JSON.stringify(cold.tokens) !== JSON.stringify(warm[0]?.tokens)) result.wrong ??= 'two greedy runs differ';

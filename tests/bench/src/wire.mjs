@@ -1,8 +1,7 @@
 // @ts-check
-import { readdir } from 'node:fs/promises';
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { Sizes } from './sizes.mjs';
+import { brotli } from './brotli.mjs';
 
 /** The bench's own files, which no visitor would load. */
 const OURS = /[\\/]bench[\\/]page[\\/]/;
@@ -16,12 +15,11 @@ const OURS = /[\\/]bench[\\/]page[\\/]/;
  * @returns {Promise<import('./results').Wire>}
  */
 export async function wireSize(files, models, cache) {
-  const sizes = new Sizes(cache);
   const engineFiles = [];
   let modelBytes = 0;
   for (const file of files) {
     if (file.startsWith(models)) modelBytes += (await stat(file)).size;
-    else if (!OURS.test(file)) engineFiles.push({ name: basename(file), ...(await sizes.brotli(file)) });
+    else if (!OURS.test(file)) engineFiles.push({ name: basename(file), ...(await size(file, cache)) });
   }
   return { engineFiles, modelBytes };
 }
@@ -34,14 +32,22 @@ export async function wireSize(files, models, cache) {
  * @returns {Promise<import('./results').SiteSizes[]>}
  */
 export async function siteSizes(sites, cache) {
-  const sizes = new Sizes(cache);
   const found = [];
   for (const [name, folder] of Object.entries(sites)) {
     const entries = (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isFile());
     const names = entries.map((entry) => entry.name).filter((file) => !/\.(map|d\.ts)$/.test(file));
     const files = [];
-    for (const file of names.sort()) files.push({ name: file, ...(await sizes.brotli(join(folder, file))) });
+    for (const file of names.sort()) files.push({ name: file, ...(await size(join(folder, file), cache)) });
     found.push({ name, files });
   }
   return found;
+}
+
+/**
+ * @param {string} file
+ * @param {string} cache
+ */
+async function size(file, cache) {
+  const { raw, brotli: compressed } = await brotli(file, cache);
+  return { raw, brotli: compressed };
 }

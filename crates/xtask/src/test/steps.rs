@@ -11,7 +11,7 @@ use crate::process::Cmd;
 use crate::project::Project;
 use crate::serve::Server;
 use crate::setup::{self, WASM_TARGET};
-use crate::{protocol, site, tidy};
+use crate::{budget, protocol, site, tidy};
 
 /// The native selection: the worker compiles for the browser alone.
 const NATIVE: &str = "--workspace --exclude glassbox-worker";
@@ -47,7 +47,7 @@ const CHECK: Step = Step {
 };
 
 /// All steps, quickest first.
-pub const STEPS: [Step; 14] = [
+pub const STEPS: [Step; 15] = [
     Step { name: "fmt", about: "the Rust code is formatted", tasks: fmt, ..CHECK },
     Step {
         name: "tidy",
@@ -111,6 +111,13 @@ pub const STEPS: [Step; 14] = [
         fast: false,
         minutes: 50,
         tasks: dist,
+        ..CHECK
+    },
+    Step {
+        name: "size",
+        about: "what a visitor downloads is within the budgets",
+        fast: false,
+        tasks: size,
         ..CHECK
     },
     Step {
@@ -220,16 +227,28 @@ fn dist(session: &Session) -> Result<Vec<Task>> {
     ])
 }
 
+fn size(session: &Session) -> Result<Vec<Task>> {
+    setup::node()?;
+    let mut tasks = built(session)?;
+    tasks.push(Task::Check(budget::check));
+    Ok(tasks)
+}
+
+/// What builds the site, where no step has done so.
+fn built(session: &Session) -> Result<Vec<Task>> {
+    match session.went_well("dist") {
+        Some(true) => Ok(Vec::new()),
+        Some(false) => bail!("there is no site to test, because the step dist failed"),
+        None => dist(session),
+    }
+}
+
 /// Serves `dist/` to Playwright. The tests find the page at `GLASSBOX_URL`, its files in `GLASSBOX_DIST`, and the
 /// browser at `CHROMIUM`.
 fn e2e(session: &Session) -> Result<Vec<Task>> {
     let project = &session.project;
     let folder = project.e2e();
-    let mut tasks = match session.went_well("dist") {
-        Some(true) => Vec::new(),
-        Some(false) => bail!("there is no site to test, because the step dist failed"),
-        None => dist(session)?,
-    };
+    let mut tasks = built(session)?;
     setup::node()?;
     setup::npm(&folder)?;
     let chromium = setup::chromium(project)?;
