@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor};
 use glassbox_kernels::Matrix;
 
 use crate::{
-    DecoderSpec, Hook, KvCache, ModelError, Observation, Positions, Site,
+    DecoderSpec, Hook, KvCache, ModelError, Noise, Observation, Positions, Site,
     block::Block,
     layers::{Norm, scaled, soft_cap},
     parameters::bytes,
@@ -82,10 +82,15 @@ impl Decoder {
     }
 
     /// Runs `batch` sequences of equal length (concatenated in `tokens`) without a cache and returns
-    /// logits `[batch, position, vocab]`: the pass that training differentiates.
-    pub fn forward_batch(&self, tokens: &[u32], batch: usize) -> Tensor<3> {
+    /// logits `[batch, position, vocab]`: the pass that training differentiates, with its noise.
+    pub fn forward_batch(
+        &self,
+        tokens: &[u32],
+        batch: usize,
+        noise: Option<&mut (dyn Noise + 'static)>,
+    ) -> Tensor<3> {
         let probe = crate::Probe::all_logits();
-        let mut observation = Observation::new(&probe, &[], 0);
+        let mut observation = Observation::new(&probe, &[], 0).with_noise(noise);
         let count = tokens.len() / batch;
         let pass = self.pass_alone(count);
         let mut x = self.embed(tokens, batch, 0, &mut observation);

@@ -26,7 +26,7 @@ pub use config::{ConfigReader, RopeDefaults, SizeKeys};
 pub use decoder::Decoder;
 pub use error::ModelError;
 pub use parameters::WeightMap;
-pub use probe::{Action, Captured, Edit, Observation, Probe, check_edits};
+pub use probe::{Action, Captured, Edit, Noise, Observation, Probe, check_edits};
 pub use rotary::{Pairing, RotarySpec, Scaling};
 pub use site::{Axis, Hook, Site};
 pub use spec::{

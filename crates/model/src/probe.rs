@@ -208,6 +208,13 @@ pub struct Observation<'a> {
     offset: usize,
     /// What was captured, leading batch axis included.
     pub captured: BTreeMap<Site, Captured>,
+    noise: Option<&'a mut (dyn Noise + 'static)>,
+}
+
+/// What training does to activations: dropout.
+pub trait Noise: std::fmt::Debug {
+    /// The tensor `[batch, position, feature]` that goes on from a site in the place of `tensor`.
+    fn apply(&mut self, site: Site, tensor: Tensor<3>) -> Tensor<3>;
 }
 
 /// A captured tensor, still on its device, with its batch axis.
@@ -222,7 +229,12 @@ pub enum Captured {
 impl<'a> Observation<'a> {
     /// An observer of a pass whose first token stands at the absolute position `offset`.
     pub fn new(probe: &'a Probe, edits: &'a [Edit], offset: usize) -> Self {
-        Self { probe, edits, offset, captured: BTreeMap::new() }
+        Self { probe, edits, offset, captured: BTreeMap::new(), noise: None }
+    }
+
+    /// The same observer with noise on the sites with the axes `[batch, position, feature]`.
+    pub fn with_noise(self, noise: Option<&'a mut (dyn Noise + 'static)>) -> Self {
+        Self { noise, ..self }
     }
 
     /// Whether every position's logits are wanted.
@@ -237,6 +249,10 @@ impl<'a> Observation<'a> {
 
     /// Passes a `[batch, position, feature]` tensor through: edits first, then capture.
     pub fn at3(&mut self, site: Site, tensor: Tensor<3>) -> Tensor<3> {
+        let tensor = match &mut self.noise {
+            Some(noise) => noise.apply(site, tensor),
+            None => tensor,
+        };
         let tensor = self.edited(site, tensor);
         if self.probe.wants(site) {
             self.captured.insert(site, Captured::Rank3(tensor.clone()));

@@ -79,13 +79,8 @@ pub fn load(
     let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
     let read = |name: String, size: usize| -> Result<Option<Tensor<1>>, TrainError> {
         let Ok(view) = tensors.tensor(&name) else { return Ok(None) };
-        let values: Vec<f32> = view
-            .data()
-            .as_chunks::<4>()
-            .0
-            .iter()
-            .map(|bytes| f32::from_le_bytes(*bytes))
-            .collect();
+        let values: Vec<f32> =
+            view.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
         match view.dtype() == Dtype::F32 && values.len() == size {
             true => Ok(Some(weights::tensor(values))),
             false => Err(wrong(format!("{name} has another type or size"))),

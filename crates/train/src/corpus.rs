@@ -114,8 +114,10 @@ impl<'a> Sequences<'a> {
 
     fn epoch(&mut self, epoch: u64) -> &[u32] {
         if self.epoch.as_ref().is_none_or(|(laid_out, _)| *laid_out != epoch) {
-            let order =
-                random::permutation(self.stories.len(), &mut random::stream(self.recipe.seed, "epoch", epoch));
+            let order = random::permutation(
+                self.stories.len(),
+                &mut random::stream(self.recipe.seed, "epoch", epoch),
+            );
             let mut text = Vec::with_capacity(self.epoch_tokens as usize);
             for story in order {
                 text.push(self.separator);

@@ -72,7 +72,11 @@ pub fn write(
     Ok(out)
 }
 
-fn metadata<'a>(recipe: &'a Recipe, licence: &'a str, vocabulary: &'a Vocabulary) -> Vec<(&'a str, Value<'a>)> {
+fn metadata<'a>(
+    recipe: &'a Recipe,
+    licence: &'a str,
+    vocabulary: &'a Vocabulary,
+) -> Vec<(&'a str, Value<'a>)> {
     let shape = &recipe.shape;
     let size = |size: usize| Value::U32(size as u32);
     vec![
@@ -202,7 +206,8 @@ impl Vocabulary {
             .ok_or_else(|| wrong("merges are not pairs"))?;
         let separator = vocab.get(crate::SEPARATOR).and_then(Json::as_u64);
         let separator = separator.ok_or_else(|| wrong("no separator"))? as u32;
-        let types = (0..tokens.len() as u32).map(|id| if id == separator { CONTROL } else { NORMAL }).collect();
+        let types =
+            (0..tokens.len() as u32).map(|id| if id == separator { CONTROL } else { NORMAL }).collect();
         Ok(Self { tokens, types, merges, separator })
     }
 }

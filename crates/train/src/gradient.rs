@@ -5,6 +5,8 @@ use glassbox_model::Decoder;
 
 use crate::{
     corpus::Sequence,
+    dropout::Dropout,
+    random,
     weights::{self, Weight},
 };
 
@@ -17,26 +19,39 @@ pub struct Pass {
     pub gradients: Vec<Tensor<1>>,
 }
 
+/// A step's sequences and how they are worked through.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch<'a> {
+    /// The sequences, of equal length.
+    pub sequences: &'a [Sequence],
+    /// Sequences of a micro-batch.
+    pub per_micro: usize,
+    /// Dropout in 256ths.
+    pub dropped: u8,
+    /// What the dropout's random numbers depend on.
+    pub seed: u64,
+    /// The same, and the number of the step.
+    pub step: u64,
+}
+
 /// Loss and gradient of a batch.
 ///
-/// The batch is cut into micro-batches of `per_micro` sequences, which `threads` threads take in turn.
-/// Their gradients are added in their order, so that the sum does not depend on the number of threads.
-pub fn pass(
-    decoder: &Decoder,
-    weights: &[Weight],
-    batch: &[Sequence],
-    per_micro: usize,
-    threads: usize,
-) -> Pass {
-    let total = batch.iter().flat_map(|s| &s.counted).filter(|counted| **counted).count().max(1);
-    let micros: Vec<&[Sequence]> = batch.chunks(per_micro).collect();
+/// Threads share the micro-batches. Their gradients are added in their order, so that the sum does not
+/// depend on the number of threads.
+pub fn pass(decoder: &Decoder, weights: &[Weight], batch: Batch<'_>, threads: usize) -> Pass {
+    let Batch { sequences, per_micro, dropped, seed, step } = batch;
+    let total = sequences.iter().flat_map(|s| &s.counted).filter(|counted| **counted).count().max(1);
+    let micros: Vec<&[Sequence]> = sequences.chunks(per_micro.max(1)).collect();
+    // 2^16 micro-batches a step are more than fit in memory.
+    let noise =
+        |micro: usize| Dropout::new(dropped, random::stream(seed, "dropout", (step << 16) + micro as u64));
     let mut parts: Vec<Option<Pass>> = micros.iter().map(|_| None).collect();
     let each = parts.len().div_ceil(threads.max(1)).max(1);
     std::thread::scope(|scope| {
-        for (parts, micros) in parts.chunks_mut(each).zip(micros.chunks(each)) {
+        for (first, (parts, micros)) in parts.chunks_mut(each).zip(micros.chunks(each)).enumerate() {
             scope.spawn(move || {
-                for (part, micro) in parts.iter_mut().zip(micros) {
-                    *part = Some(micro_pass(decoder, weights, micro, total));
+                for (index, (part, micro)) in parts.iter_mut().zip(micros).enumerate() {
+                    *part = Some(micro_pass(decoder, weights, micro, total, noise(first * each + index)));
                 }
             });
         }
@@ -50,12 +65,18 @@ pub fn pass(
 }
 
 /// The part of the loss and its gradient that a few sequences of equal length contribute.
-fn micro_pass(decoder: &Decoder, weights: &[Weight], sequences: &[Sequence], total: usize) -> Pass {
+fn micro_pass(
+    decoder: &Decoder,
+    weights: &[Weight],
+    sequences: &[Sequence],
+    total: usize,
+    mut dropout: Option<Dropout>,
+) -> Pass {
     let leaves: Vec<Tensor<1>> =
         weights.iter().map(|weight| weight.values.clone().autodiff().require_grad()).collect();
     let decoder = weights::with(decoder, &leaves);
     let inputs: Vec<u32> = sequences.iter().flat_map(|s| s.inputs.iter().copied()).collect();
-    let logits = decoder.forward_batch(&inputs, sequences.len());
+    let logits = decoder.forward_batch(&inputs, sequences.len(), dropout.as_mut().map(|noise| noise as _));
     let [batch, length, vocab] = logits.dims();
     let logits = logits.reshape([batch * length, vocab]);
     let (loss, slope) = cross_entropy(logits.clone().without_autodiff(), sequences, total);
@@ -91,5 +112,5 @@ fn cross_entropy(logits: Tensor<2>, sequences: &[Sequence], total: usize) -> (f6
 }
 
 fn values(tensor: Tensor<2>) -> Vec<f32> {
-    tensor.into_data().into_vec().expect("probabilities are f32")
+    tensor.into_data().try_into_vec().expect("probabilities are f32")
 }

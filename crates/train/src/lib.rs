@@ -2,8 +2,10 @@
 
 mod checkpoint;
 mod corpus;
+mod dropout;
 mod error;
 mod evaluate;
+pub mod gguf;
 mod gradient;
 pub mod layout;
 pub mod optimizer;
@@ -14,8 +16,9 @@ pub mod tokenizer;
 pub mod weights;
 
 pub use corpus::{Corpus, SEPARATOR, Sequence, Sequences};
+pub use dropout::Dropout;
 pub use error::TrainError;
 pub use evaluate::bits_per_byte;
-pub use gradient::{Pass, pass};
-pub use recipe::{AdamW, Recipe, Schedule, Shape, Stage};
+pub use gradient::{Batch, Pass, pass};
+pub use recipe::{AdamW, Dropout as DropoutFrom, Recipe, Schedule, Shape, Stage};
 pub use run::{Event, Options, Trained, train};

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
-use glassbox_train::{Event, Options, Recipe, TrainError, train};
+use glassbox_train::{Options, Recipe, TrainError, train};
 
 /// Trains the house model and writes its files.
 #[derive(Debug, Parser)]

@@ -26,6 +26,8 @@ pub struct Recipe {
     pub stages: Vec<Stage>,
     /// Every n-th sequence is a repetition of random tokens; 0 for none.
     pub repeated_every: usize,
+    /// Dropout, as it changes with the steps; none before the first entry.
+    pub dropout: Vec<Dropout>,
     /// How the rate goes.
     pub schedule: Schedule,
     /// The optimiser's constants.
@@ -62,6 +64,16 @@ pub struct Stage {
     pub from_percent: u64,
     /// Tokens per sequence.
     pub length: usize,
+}
+
+/// From a step on, this part of what the embedding and the blocks add to the residual stream is dropped
+/// (Srivastava et al., 2014).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Dropout {
+    /// First step.
+    pub from_step: u64,
+    /// Probability that an element becomes 0, in 256ths.
+    pub per_256: u8,
 }
 
 /// Linear warm-up, a plateau, and a cosine down to zero.
@@ -108,15 +120,14 @@ impl Recipe {
                 rope_theta: 10_000.0,
             },
             held_out_percent: 5,
-            steps: 1_800,
+            steps: 3_000,
             batch_tokens: 4_096,
             micro_batch_tokens: 1_024,
-            stages: vec![
-                Stage { from_percent: 0, length: 256 },
-                Stage { from_percent: 75, length: 512 },
-            ],
+            stages: vec![Stage { from_percent: 0, length: 256 }, Stage { from_percent: 75, length: 512 }],
             repeated_every: 20,
-            schedule: Schedule { peak: 4e-3, warmup: 100, decay_from_percent: 50 },
+            // The first passes over the corpus need no regularisation; the later ones do.
+            dropout: vec![Dropout { from_step: 400, per_256: 26 }],
+            schedule: Schedule { peak: 4e-3, warmup: 100, decay_from_percent: 30 },
             adamw: AdamW { beta_1: 0.9, beta_2: 0.97, epsilon: 1e-8, weight_decay: 0.1, clip: 1.0 },
         }
     }
@@ -128,7 +139,9 @@ impl Recipe {
     pub fn check(&self) -> Result<(), TrainError> {
         let wrong = |problem: &str| Err(TrainError::Recipe { problem: problem.to_owned() });
         let shape = &self.shape;
-        if shape.num_key_value_heads == 0 || !shape.num_attention_heads.is_multiple_of(shape.num_key_value_heads) {
+        if shape.num_key_value_heads == 0
+            || !shape.num_attention_heads.is_multiple_of(shape.num_key_value_heads)
+        {
             return wrong("num_key_value_heads must divide num_attention_heads");
         }
         if shape.vocab_size < 257 {
@@ -161,6 +174,15 @@ impl Recipe {
     pub fn length(&self, step: u64) -> usize {
         let reached = |stage: &&Stage| step * 100 >= stage.from_percent * self.steps;
         self.stages.iter().rev().find(reached).map_or(8, |stage| stage.length)
+    }
+
+    /// Dropout of a step, in 256ths.
+    pub fn dropped(&self, step: u64) -> u8 {
+        self.dropout
+            .iter()
+            .rev()
+            .find(|dropout| dropout.from_step <= step)
+            .map_or(0, |dropout| dropout.per_256)
     }
 
     /// The learning rate of a step, counted from 0.

@@ -121,8 +121,14 @@ pub async fn train(
     let start = Instant::now();
     for step in first..last {
         let batch = sequences.batch(step);
-        let per_micro = recipe.micro_batch_tokens / recipe.length(step);
-        let pass = gradient::pass(&blank, &weights, &batch, per_micro, options.threads);
+        let batch = gradient::Batch {
+            sequences: &batch,
+            per_micro: recipe.micro_batch_tokens / recipe.length(step),
+            dropped: recipe.dropped(step),
+            seed: recipe.seed,
+            step,
+        };
+        let pass = gradient::pass(&blank, &weights, batch, options.threads);
         if !pass.loss.is_finite() {
             return Err(TrainError::Diverged { step });
         }
@@ -141,7 +147,8 @@ pub async fn train(
             let some = options.evaluate_stories.min(held_out.len());
             let decoder = plain(&blank, &weights);
             let bits =
-                evaluate::bits_per_byte(&decoder, &held_out[..some], &corpus.held_out[..some], separator).await?;
+                evaluate::bits_per_byte(&decoder, &held_out[..some], &corpus.held_out[..some], separator)
+                    .await?;
             tell(Event::Evaluated { step: done, bits_per_byte: bits });
         }
     }

@@ -100,5 +100,5 @@ pub fn tensor(values: Vec<f32>) -> Tensor<1> {
 
 /// The values of a tensor on the CPU.
 pub fn values(tensor: Tensor<1>) -> Vec<f32> {
-    tensor.into_data().into_vec().expect("weights are f32")
+    tensor.into_data().try_into_vec().expect("weights are f32")
 }
