@@ -31,7 +31,7 @@ export async function buildSite(outdir = join(root, 'dist-ts')) {
     // Maps are for whoever debugs; the site does without them.
     sourcemap: 'external',
     legalComments: 'eof',
-    define: { BUILD_ID: JSON.stringify(buildId) },
+    define: { BUILD_ID: JSON.stringify(buildId), MODELS: JSON.stringify(await readModels()) },
     logLevel: 'warning',
   };
   await Promise.all([
@@ -40,6 +40,16 @@ export async function buildSite(outdir = join(root, 'dist-ts')) {
     bundleTypes(join(root, 'src/client/index.ts'), join(outdir, 'glassbox.d.ts')),
   ]);
   return { outdir, buildId };
+}
+
+/** What comes with the site, as `models/manifest.json` has it; null where there is none. */
+async function readModels() {
+  try {
+    return JSON.parse(await readFile(join(root, 'models/manifest.json'), 'utf8'));
+  } catch (error) {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  }
 }
 
 /** Names a build by its sources where the caller gives no name, so that equal sources give equal bytes. */

@@ -37,7 +37,7 @@ for (const [size, viewport] of Object.entries(SIZES)) {
         await app.write('Once upon a time, there was a little girl.');
         await look(page, `${size}-${colorScheme}-model`);
         await readCell(page, app, size === 'phone');
-        await page.getByText('As a table').click();
+        await page.getByRole('button', { name: 'As a table' }).first().click();
         await look(page, `${size}-${colorScheme}-attention`);
         await app.drop(BAD.find(({ name }) => name === 'gguf-html')?.path ?? '');
         await expect(app.errors).toHaveCount(1);

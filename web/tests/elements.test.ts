@@ -7,7 +7,9 @@ import { TRICKS } from './fake/host.js';
 import { App } from '../src/elements/app.js';
 import { modelFiles, type PathFile } from '../src/elements/files.js';
 import { Generation } from '../src/elements/generation.js';
-import { capturedLayers, Inspection } from '../src/elements/inspection.js';
+import { Edits } from '../src/elements/edits.js';
+import { Inspection } from '../src/elements/inspection.js';
+import { capturedLayers } from '../src/elements/picture.js';
 import { sentence, Session } from '../src/elements/session.js';
 
 const workers: HostWorker[] = [];
@@ -42,8 +44,9 @@ interface Bench {
 
 async function bench(name = 'story.gguf'): Promise<Bench> {
   const session = new Session('cpu', false);
-  const inspection = new Inspection(session);
-  const generation = new Generation(session, inspection);
+  const edits = new Edits();
+  const inspection = new Inspection(session, edits);
+  const generation = new Generation(session, inspection, edits);
   assert.ok(await session.open([file(name)], name));
   await until(() => inspection.picture !== undefined, 'the first picture');
   return { session, inspection, generation };

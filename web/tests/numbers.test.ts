@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { formatIds, parseIds } from '../src/elements/ids.js';
 import { bytes, count, duration, logit, percent, rate, weight, whole } from '../src/views/format.js';
-import { place, rampFor } from '../src/views/ramp.js';
+import { divergingFor, place, rampFor } from '../src/views/ramp.js';
 import { paintPattern, rowSum, topKeys, type Pattern } from '../src/views/raster.js';
 import { fitWindow, showCell, zoom } from '../src/views/zoom.js';
 
@@ -74,15 +74,39 @@ describe('ids as a prompt', () => {
 });
 
 describe('the colour ramp', () => {
-  for (const dark of [false, true]) {
-    test(`changes its luminance in one direction on a ${dark ? 'dark' : 'light'} ground`, () => {
-      const values = Array.from(rampFor(dark).packed, luminance);
+  const grounds = [false, true].flatMap((dark) => [false, true].map((contrast) => ({ dark, contrast })));
+  for (const ground of grounds) {
+    const { dark, contrast } = ground;
+    const name = `${dark ? 'dark' : 'light'} ground${contrast ? ' of high contrast' : ''}`;
+    test(`changes its luminance in one direction on a ${name}`, () => {
+      const values = Array.from(rampFor(ground).packed, luminance);
       const rising = dark ? 1 : -1;
       values.slice(1).forEach((value, i) => {
         assert.ok((value - (values[i] ?? 0)) * rising >= -1e-3, `step ${i + 1}`);
       });
       const [a = 0, b = 0] = [values[0], values.at(-1)];
       assert.ok((Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) > 10);
+    });
+    test(`that diverges has its lightest or darkest place in the middle on a ${name}`, () => {
+      const values = Array.from(divergingFor(ground).packed, luminance);
+      const rising = dark ? 1 : -1;
+      const middle = values.length / 2;
+      values.slice(middle + 1).forEach((value, i) => {
+        assert.ok((value - (values[middle + i] ?? 0)) * rising >= -1e-3, `step ${middle + i + 1}`);
+      });
+      values.slice(1, middle).forEach((value, i) => {
+        assert.ok((value - (values[i] ?? 0)) * rising <= 1e-3, `step ${i + 1}`);
+      });
+    });
+    test(`has words on it that can be read on a ${name}`, () => {
+      for (const ramp of [rampFor(ground), divergingFor(ground)]) {
+        ramp.packed.forEach((colour, i) => {
+          const ink = ramp.ink(i / (ramp.packed.length - 1)) === '#000000' ? 0 : 1;
+          const own = luminance(colour);
+          const contrastOf = (Math.max(own, ink) + 0.05) / (Math.min(own, ink) + 0.05);
+          assert.ok(contrastOf >= 4.5, `step ${i}: ${contrastOf}`);
+        });
+      }
     });
   }
   test('takes weights at their place', () => {
@@ -95,7 +119,7 @@ describe('a pattern as pixels', () => {
   const weights = new Float32Array(2 * size * size);
   for (let query = 0; query < size; query++) weights[size * size + query * size + Math.max(0, query - 1)] = 1;
   const pattern: Pattern = { size, weights, offset: size * size };
-  const ramp = rampFor(false);
+  const ramp = rampFor({ dark: false, contrast: false });
   const strongest = ramp.packed.at(-1);
 
   test('shows each cell where there is room, and the future as nothing', () => {

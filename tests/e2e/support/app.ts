@@ -19,7 +19,7 @@ export class App {
 
   private constructor(readonly page: Page) {
     this.prompt = page.getByRole('textbox', { name: /^Prompt/ });
-    this.tokens = page.getByRole('list', { name: 'Tokens of the prompt' }).getByRole('listitem');
+    this.tokens = page.getByRole('listbox', { name: 'Tokens of the prompt' }).getByRole('option');
     this.model = page.locator('header strong');
     this.errors = page.getByRole('list', { name: 'Messages' }).locator('li.error');
     this.grid = page.getByRole('grid', { name: /^Attention of \d+ layers/ });

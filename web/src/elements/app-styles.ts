@@ -56,8 +56,21 @@ export const appStyles = css`
   }
   .tools {
     display: flex;
+    flex-wrap: wrap;
+    align-items: center;
     gap: 0.4rem;
     margin-inline-start: auto;
+  }
+  .icon {
+    min-width: 32px;
+    padding: 0.3em;
+  }
+  .icon svg {
+    fill: none;
+    stroke: currentcolor;
+    stroke-width: 1.8;
+    stroke-linecap: round;
+    stroke-linejoin: round;
   }
   .messages {
     padding: 0 var(--page);
@@ -89,16 +102,9 @@ export const appStyles = css`
     }
   }
   footer {
-    position: sticky;
-    bottom: 0;
     padding: 0.45rem var(--page);
     border-top: 1px solid var(--rule);
     background: var(--surface);
-  }
-  @media (max-width: 720px) {
-    footer {
-      position: static;
-    }
   }
   dialog {
     width: min(36rem, calc(100vw - 2rem));

@@ -1,227 +1,241 @@
-import { html, LitElement, nothing, svg, type TemplateResult } from 'lit';
+import { html, nothing, svg, type TemplateResult } from 'lit';
 import { customElement, property, query, state } from 'lit/decorators.js';
 import type { DevicePreference, ModelInfo } from '../client/index.js';
 import type { AttentionCell } from '../views/attention-matrix.js';
-import { controls, shared } from '../views/element.js';
+import { controls, shared, View } from '../views/element.js';
 import { bytes, count, duration, rate, whole } from '../views/format.js';
 import '../views/progress-bar.js';
 import { type StatusItem } from '../views/status-line.js';
 import '../views/status-line.js';
+import { t } from '../views/text.js';
 import { appStyles } from './app-styles.js';
 import './attention-panel.js';
-import { fromDrop, modelFiles } from './files.js';
-import { Generation } from './generation.js';
-import { Inspection } from './inspection.js';
+import './change-list.js';
+import './deeper.js';
+import { DropZone } from './drop-zone.js';
+import './example-menu.js';
+import { nameOf, type OpenRequest } from './open-source.js';
 import './next-panel.js';
 import './notices.js';
-import { nameOf, type OpenRequest } from './open-source.js';
 import './open-source.js';
 import './prompt-panel.js';
-import { Session, summary, type Task } from './session.js';
+import { summary, type Task } from './session.js';
+import './settings-menu.js';
+import './share-menu.js';
 import { Watch } from './store.js';
-import { Theme } from './theme.js';
+import './tour.js';
 import './welcome.js';
+import { Workspace } from './workspace.js';
 
-/** The whole page: opens models, and joins the panels to the session. */
+/** The whole page: opens models, and joins the panels to the workspace. */
 @customElement('gb-app')
-export class App extends LitElement {
+export class App extends View {
   /** `auto`, `gpu` or `cpu`. */
   @property() device: DevicePreference = 'auto';
   @property({ type: Boolean, attribute: 'allow-software' }) allowSoftware = false;
-  @state() private dragging = false;
   @state() private cell: AttentionCell | null = null;
+  @state() private dialogShown: 'open' | 'settings' | 'share' = 'open';
   @query('dialog') private readonly dialog!: HTMLDialogElement;
-  #session!: Session;
-  #inspection!: Inspection;
-  #generation!: Generation;
-  readonly #theme = new Theme();
-  protected readonly watch = new Watch(this, () => [this.#session, this.#inspection, this.#generation, this.#theme]);
-  /** Leaving one child of the page enters another, so entries are counted. */
-  #dragDepth = 0;
+  #ws!: Workspace;
+  readonly #drop = new DropZone(
+    this,
+    (files) => void this.#ws.open(files, nameOf(files), { kind: 'files' }),
+    (error) => {
+      this.#ws.session.report(error);
+    },
+  );
+  protected readonly watch = new Watch(this, () => {
+    const { session, inspection, generation, settings, history } = this.#ws;
+    return [this.#ws, session, inspection, generation, settings, history];
+  });
 
   static override readonly styles = [shared, controls, appStyles];
 
   override connectedCallback(): void {
-    this.#session = new Session(this.device, this.allowSoftware);
-    this.#inspection = new Inspection(this.#session);
-    this.#generation = new Generation(this.#session, this.#inspection);
+    this.#ws = new Workspace(this.device, this.allowSoftware);
     super.connectedCallback();
-    document.addEventListener('dragenter', this.#onDragEnter);
-    document.addEventListener('dragover', this.#onDragOver);
-    document.addEventListener('dragleave', this.#onDragLeave);
-    document.addEventListener('drop', this.#onDrop);
     document.addEventListener('keydown', this.#onKey);
-    void this.#session.start();
+    void this.#ws.begin();
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    document.removeEventListener('dragenter', this.#onDragEnter);
-    document.removeEventListener('dragover', this.#onDragOver);
-    document.removeEventListener('dragleave', this.#onDragLeave);
-    document.removeEventListener('drop', this.#onDrop);
     document.removeEventListener('keydown', this.#onKey);
   }
 
   override render(): TemplateResult {
-    const { model, task, notices } = this.#session;
+    const { task, notices, model } = this.#ws.session;
+    const pictured = this.#ws.inspection.picture !== undefined;
     return html`<header>
-        ${mark()}
-        ${model ? this.#identity(model.info) : nothing}
-        <div class="tools">
-          ${model ? html`<button type="button" @click=${this.#openDialog}>Open a model…</button>` : nothing}
-          <button type="button" class="quiet" @click=${this.#cycleTheme}>
-            Theme: ${this.#theme.choice}
-          </button>
-        </div>
+        ${mark()} ${model ? this.#identity(model.info) : html`<p class="identity"></p>`}
+        <div class="tools">${this.#tools(model !== undefined)}</div>
       </header>
       <div class="messages">
         <gb-notices .notices=${notices} @gb-dismiss=${this.#onDismiss}></gb-notices>
         ${task ? progress(task) : nothing}
       </div>
-      <main @gb-open=${this.#onOpen} @gb-reading=${this.#onReading}>
-        ${model ? this.#workbench(model.info) : html`<gb-welcome></gb-welcome>`}
+      <main @gb-open=${this.#onOpen} @gb-reading=${this.#onReading} @gb-keep-failed=${this.#onFailed}>
+        ${model || pictured ? this.#workbench(model?.info) : this.#ws.house ? nothing : html`<gb-welcome></gb-welcome>`}
       </main>
       <footer><gb-status-line .items=${this.#status()}></gb-status-line></footer>
-      <dialog aria-labelledby="open-title" @gb-open=${this.#onOpen}>
-        <h2 id="open-title">Open a model</h2>
-        <gb-open-source></gb-open-source>
-        <form method="dialog"><button class="quiet">Close</button></form>
-      </dialog>
-      ${this.dragging ? html`<div class="drop" aria-hidden="true"><p>Drop to open</p></div>` : nothing}`;
+      <dialog aria-labelledby="dialog-title" @gb-open=${this.#onOpen}>${this.#dialog()}</dialog>
+      <gb-tour .ws=${this.#ws}></gb-tour>
+      ${this.#drop.over ? html`<div class="drop" aria-hidden="true"><p>${t('app.drop')}</p></div>` : nothing}`;
+  }
+
+  #tools(model: boolean): TemplateResult {
+    const { history } = this.#ws;
+    return html`${model
+        ? html`<button type="button" class="quiet icon" ?disabled=${!history.canUndo} @click=${this.#undo} title=${t('app.undoKey')}>
+              ${icon('undo')}<span class="sr-only">${t('app.undo')}</span>
+            </button>
+            <button type="button" class="quiet icon" ?disabled=${!history.canRedo} @click=${this.#redo} title=${t('app.redoKey')}>
+              ${icon('redo')}<span class="sr-only">${t('app.redo')}</span>
+            </button>
+            <gb-example-menu .ws=${this.#ws}></gb-example-menu>
+            <button type="button" class="quiet" @click=${this.#show('share')}>${t('share.open')}</button>
+            <button type="button" @click=${this.#show('open')}>${t('app.openModel')}</button>`
+        : nothing}
+      <button type="button" class="quiet" @click=${this.#show('settings')}>${t('settings.open')}</button>`;
   }
 
   #identity({ name, licence, ...info }: ModelInfo): TemplateResult {
     return html`<p class="identity">
       <strong><bdi>${name}</bdi></strong>
-      <span>${count(info.parameters)} parameters · ${summary({ name, licence, ...info })}</span>
+      <span>${t('app.about', { count: count(info.parameters), summary: summary({ name, licence, ...info }) })}</span>
       <span>
-        ${info.layers} layers × ${info.heads} heads · ${whole(info.hidden)} wide · vocabulary ${whole(info.vocab)} · context
-        ${whole(info.context)}
+        ${t('app.shape', {
+          layers: info.layers,
+          heads: info.heads,
+          hidden: whole(info.hidden),
+          vocab: whole(info.vocab),
+          context: whole(info.context),
+        })}
       </span>
     </p>`;
   }
 
-  #workbench(info: ModelInfo): TemplateResult {
-    const tokenizer = info.tokenizer !== null;
-    return html`<h1 class="sr-only">Glassbox: ${info.name}</h1>
+  #workbench(info: ModelInfo | undefined): TemplateResult {
+    const tokenizer = info ? info.tokenizer !== null : true;
+    return html`<h1 class="sr-only">${info ? `Glassbox: ${info.name}` : 'Glassbox'}</h1>
+      <gb-change-list .ws=${this.#ws}></gb-change-list>
       <div class="bench">
-        <gb-prompt-panel
-          .inspection=${this.#inspection}
-          .generation=${this.#generation}
-          .tokenizer=${tokenizer}
-          .cell=${this.cell}
-        ></gb-prompt-panel>
-        <gb-attention-panel .inspection=${this.#inspection} .dark=${this.#theme.dark}></gb-attention-panel>
-        <gb-next-panel .inspection=${this.#inspection} .generation=${this.#generation}></gb-next-panel>
-      </div>`;
+        <gb-prompt-panel .ws=${this.#ws} .tokenizer=${tokenizer} .cell=${this.cell}></gb-prompt-panel>
+        <gb-attention-panel .ws=${this.#ws}></gb-attention-panel>
+        <gb-next-panel .ws=${this.#ws}></gb-next-panel>
+      </div>
+      ${info ? html`<gb-deeper .ws=${this.#ws}></gb-deeper>` : nothing}`;
+  }
+
+  #dialog(): TemplateResult {
+    const close = html`<form method="dialog"><button class="quiet">${t('settings.close')}</button></form>`;
+    switch (this.dialogShown) {
+      case 'open':
+        return html`<h2 id="dialog-title">${t('open.title')}</h2>
+          <gb-open-source .house=${this.#ws.house?.name ?? ''}></gb-open-source>
+          ${close}`;
+      case 'settings':
+        return html`<h2 id="dialog-title">${t('settings.title')}</h2>
+          <gb-settings-menu .settings=${this.#ws.settings}></gb-settings-menu>
+          ${close}`;
+      case 'share':
+        return html`<h2 id="dialog-title">${t('share.title')}</h2>
+          <gb-share-menu .ws=${this.#ws}></gb-share-menu>
+          ${close}`;
+    }
   }
 
   #status(): StatusItem[] {
-    const { deviceInfo, model, memory } = this.#session;
+    const { deviceInfo, model, memory } = this.#ws.session;
     const items: StatusItem[] = [];
     if (deviceInfo) {
       const kind = deviceInfo.kind.toUpperCase();
       const value = deviceInfo.name.includes(kind) ? deviceInfo.name : `${kind}, ${deviceInfo.name}`;
-      items.push({ term: 'Device', value, detail: deviceInfo.reason });
+      items.push({ term: t('status.device'), value, detail: deviceInfo.reason });
     }
     if (model) {
       const { name, licence } = model.info;
-      items.push({ term: 'Model', value: name, detail: licence === null ? 'states no licence' : `licence ${licence}` });
-      items.push({ term: 'Speed', value: this.#speed() });
+      const detail = licence === null ? t('status.noLicence') : t('status.licence', { licence });
+      items.push({ term: t('status.model'), value: name, detail });
+      items.push({ term: t('status.speed'), value: this.#speed() });
+    } else if (this.#ws.inspection.recorded) {
+      items.push({ term: t('status.model'), value: t('status.recorded') });
     }
     if (memory) {
       const { wasmBytes, weightBytes, deviceBytes } = memory;
-      const gpu = deviceBytes === null ? '' : `, ${bytes(deviceBytes)} on the GPU`;
-      items.push({ term: 'Memory', value: `${bytes(wasmBytes)}${gpu}`, detail: `of it weights ${bytes(weightBytes)}` });
+      const gpu = deviceBytes === null ? '' : `, ${t('status.gpu', { bytes: bytes(deviceBytes) })}`;
+      items.push({ term: t('status.memory'), value: `${bytes(wasmBytes)}${gpu}`, detail: t('status.weights', { bytes: bytes(weightBytes) }) });
     }
     return items;
   }
 
   #speed(): string {
-    const prefill = this.#generation.timing ?? this.#inspection.picture?.timing;
-    const decode = this.#generation.timing;
+    const { generation, inspection } = this.#ws;
+    const prefill = generation.timing ?? inspection.picture?.timing;
+    const decode = generation.timing;
     const parts: string[] = [];
-    if (prefill) parts.push(`prefill ${rate(prefill.promptTokens, prefill.prefillMs)}`);
-    if (decode && decode.decodedTokens > 0) parts.push(`decode ${duration(decode.decodeMs / decode.decodedTokens)} a token`);
-    return parts.length === 0 ? 'not measured yet' : parts.join(', ');
+    if (prefill) parts.push(t('status.prefill', { rate: rate(prefill.promptTokens, prefill.prefillMs) }));
+    if (decode && decode.decodedTokens > 0) parts.push(t('status.decode', { time: duration(decode.decodeMs / decode.decodedTokens) }));
+    return parts.length === 0 ? t('status.unmeasured') : parts.join(', ');
   }
 
-  #open({ source, name }: OpenRequest): void {
+  readonly #onOpen = (event: CustomEvent<OpenRequest | null>): void => {
     this.dialog.close();
-    void this.#session.open(source, name);
-  }
-
-  readonly #onOpen = (event: CustomEvent<OpenRequest>): void => {
-    this.#open(event.detail);
+    if (!event.detail) {
+      void this.#ws.openHouse();
+      return;
+    }
+    const { source, name } = event.detail;
+    const origin = 'urls' in source ? { kind: 'urls' as const, urls: source.urls.map(String) } : { kind: 'files' as const };
+    void this.#ws.open(source, name, origin);
   };
   readonly #onDismiss = (event: CustomEvent<number>): void => {
-    this.#session.dismiss(event.detail);
+    this.#ws.session.dismiss(event.detail);
   };
   readonly #onReading = (event: CustomEvent<AttentionCell | null>): void => {
     this.cell = event.detail;
   };
-  readonly #openDialog = (): void => {
+  readonly #onFailed = (event: CustomEvent<unknown>): void => {
+    this.#ws.session.report(event.detail);
+  };
+  readonly #show = (which: 'open' | 'settings' | 'share') => () => {
+    this.dialogShown = which;
     this.dialog.showModal();
   };
-  /** Escape releases what is locked, wherever the focus is; a view that released something of its own has said so. */
+  readonly #undo = (): void => {
+    this.#ws.undo();
+  };
+  readonly #redo = (): void => {
+    this.#ws.redo();
+  };
+
+  /**
+   * Escape releases what is locked, wherever the focus is; a view that released something of its own has said so.
+   * Undo and redo work where no text is written.
+   */
   readonly #onKey = (event: KeyboardEvent): void => {
-    if (event.key !== 'Escape' || event.defaultPrevented || this.dialog.open) return;
-    this.#inspection.lock(null);
-    this.#generation.lock(null);
-  };
-  readonly #cycleTheme = (): void => {
-    this.#theme.cycle();
-  };
-
-  readonly #onDragEnter = (event: DragEvent): void => {
-    if (!holdsFiles(event)) return;
-    this.#dragDepth += 1;
-    this.dragging = true;
-  };
-  readonly #onDragOver = (event: DragEvent): void => {
-    if (!holdsFiles(event)) return;
-    event.preventDefault();
-    if (event.dataTransfer) event.dataTransfer.dropEffect = 'copy';
-  };
-  readonly #onDragLeave = (event: DragEvent): void => {
-    if (!holdsFiles(event)) return;
-    this.#dragDepth -= 1;
-    if (this.#dragDepth <= 0) this.#endDrag();
-  };
-  readonly #onDrop = (event: DragEvent): void => {
-    if (!holdsFiles(event) || !event.dataTransfer) return;
-    event.preventDefault();
-    this.#endDrag();
-    void this.#openDropped(event.dataTransfer);
-  };
-
-  #endDrag(): void {
-    this.#dragDepth = 0;
-    this.dragging = false;
-  }
-
-  async #openDropped(transfer: DataTransfer): Promise<void> {
-    try {
-      const files = modelFiles(await fromDrop(transfer));
-      this.#open({ source: files, name: nameOf(files) });
-    } catch (error) {
-      this.#session.report(error);
+    if (event.defaultPrevented || this.dialog.open) return;
+    if (event.key === 'Escape') {
+      this.#ws.inspection.lock(null);
+      this.#ws.generation.lock(null);
     }
-  }
-}
-
-function holdsFiles(event: DragEvent): boolean {
-  return event.dataTransfer?.types.includes('Files') ?? false;
+    const [target] = event.composedPath();
+    const writing = target instanceof HTMLElement && target.matches('input, textarea, select');
+    if (writing || !(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== 'z') return;
+    event.preventDefault();
+    if (event.shiftKey) this.#ws.redo();
+    else this.#ws.undo();
+  };
 }
 
 function progress({ label, progress: at, cancel }: Task): TemplateResult {
+  const unit = at?.stage === 'prefill' ? 'tokens' : at?.stage === 'analysis' ? 'pieces' : 'bytes';
   return html`<gb-progress-bar
     class="task"
     label=${label}
     .done=${at?.done ?? 0}
     .total=${at?.total ?? 0}
-    unit=${at?.stage === 'prefill' ? 'tokens' : 'bytes'}
+    unit=${unit}
     ?cancellable=${cancel !== null}
     @gb-cancel=${() => cancel?.()}
   ></gb-progress-bar>`;
@@ -231,6 +245,15 @@ function progress({ label, progress: at, cancel }: Task): TemplateResult {
 function mark(): TemplateResult {
   const boxes = svg`<rect x="1" y="1" width="20" height="20" rx="5" /><rect x="6" y="6" width="10" height="10" rx="2.5" />`;
   return html`<div class="mark"><svg viewBox="0 0 22 22" aria-hidden="true">${boxes}</svg> Glassbox</div>`;
+}
+
+const ICONS = {
+  undo: svg`<path d="M7 4 3 8l4 4M3 8h7a5 5 0 0 1 0 10H8" />`,
+  redo: svg`<path d="m13 4 4 4-4 4m4-4h-7a5 5 0 0 0 0 10h2" />`,
+} as const;
+
+function icon(name: keyof typeof ICONS): TemplateResult {
+  return html`<svg viewBox="0 0 20 22" width="18" height="18" aria-hidden="true">${ICONS[name]}</svg>`;
 }
 
 declare global {

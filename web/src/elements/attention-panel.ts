@@ -1,200 +1,283 @@
-import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import { html, nothing, type TemplateResult } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
+import '../views/attention-arcs.js';
+import type { ArcFocus } from '../views/attention-arcs.js';
 import type { AttentionCell } from '../views/attention-matrix.js';
+import type { HeadSign } from '../views/attention-grid.js';
 import '../views/attention-grid.js';
 import '../views/attention-matrix.js';
 import '../views/attention-reading.js';
-import '../views/attention-table.js';
-import { controls, emit, shared } from '../views/element.js';
+import { controls, emit, shared, View } from '../views/element.js';
+import '../views/figure.js';
+import { significant } from '../views/format.js';
 import { patternOf } from '../views/label.js';
-import type { Scale } from '../views/ramp.js';
+import { windowOf } from '../views/patterns.js';
+import type { Pattern } from '../views/raster.js';
 import '../views/ramp-legend.js';
+import { t, type TextKey } from '../views/text.js';
 import type { HeadIndex } from '../views/types.js';
-import type { Inspection, Picture } from './inspection.js';
+import { attentionStyles } from './attention-styles.js';
+import { Mixer } from './mixer.js';
 import { panel } from './panel.js';
+import type { Picture } from './picture.js';
 import { Watch } from './store.js';
+import { HEAD_PICTURES, MIXES, type Mix } from './view-state.js';
+import type { Workspace } from './workspace.js';
+
+/** One letter for what a head does, in its thumbnail. */
+const SIGNS = { previous_token: 'p', first_token: 's', induction: 'i', duplicate_token: 'd' } as const;
 
 /**
  * All heads small, and one large beside them. The host itself has no box: its two sections take part in the page's
  * layout.
  */
 @customElement('gb-attention-panel')
-export class AttentionPanel extends LitElement {
-  @property({ attribute: false }) inspection!: Inspection;
-  @property({ type: Boolean }) dark = false;
-  @state() private scale: Scale = 'sqrt';
+export class AttentionPanel extends View {
+  @property({ attribute: false }) ws!: Workspace;
   @state() private cell: AttentionCell | null = null;
-  protected readonly watch = new Watch(this, () => [this.inspection]);
+  readonly #mixer = new Mixer();
+  protected readonly watch = new Watch(this, () => [this.ws.inspection, this.ws.view, this.ws.heads, this.ws.edits]);
 
-  static override readonly styles = [
-    shared,
-    controls,
-    panel,
-    css`
-      :host {
-        display: contents;
-      }
-      .legend {
-        display: flex;
-        flex-wrap: wrap;
-        align-items: start;
-        justify-content: space-between;
-        gap: 0.5rem 1rem;
-        margin-top: 0.9rem;
-      }
-      .legend label,
-      .heads label {
-        display: inline-flex;
-        align-items: center;
-        gap: 0.4em;
-        min-height: 24px;
-        font-size: var(--small);
-        color: var(--ink-2);
-      }
-      .heads {
-        display: flex;
-        flex-wrap: wrap;
-        gap: 0.5rem 0.9rem;
-        margin-bottom: 0.75rem;
-      }
-      .heads select {
-        min-width: 4.2em;
-      }
-      .hidden-layer {
-        display: grid;
-        place-content: center;
-        gap: 0.6rem;
-        min-height: 14rem;
-        padding: 1rem;
-        text-align: center;
-        color: var(--ink-2);
-        border: 1px solid var(--rule);
-        border-radius: 8px;
-      }
-      gb-attention-reading {
-        margin-top: 0.9rem;
-      }
-      details {
-        margin-top: 0.5rem;
-      }
-      summary {
-        min-height: 24px;
-        cursor: pointer;
-        font-size: var(--small);
-        color: var(--ink-2);
-      }
-      gb-attention-table {
-        margin-top: 0.5rem;
-      }
-    `,
-  ];
+  static override readonly styles = [shared, controls, panel, attentionStyles];
+
+  protected override willUpdate(): void {
+    const { ws } = this;
+    if (ws.ready) ws.heads.want(ws.inspection.version, {});
+  }
 
   override render(): TemplateResult {
-    const { picture, head, locked } = this.inspection;
+    const { picture, head, locked } = this.ws.inspection;
     return html`<section aria-labelledby="grid-title" class="grid-section">
-        <h2 id="grid-title">Layers × heads ${picture ? html`<small>${shapeOf(picture)}</small>` : nothing}</h2>
+        <h2 id="grid-title">${t('grid.title')} ${picture ? html`<small>${shapeOf(picture)}</small>` : nothing}</h2>
         ${picture ? this.#grid(picture, locked) : html`<p class="note">${this.#waiting()}</p>`}
       </section>
       <section aria-labelledby="head-title" class="head-section">
         <h2 id="head-title">
-          Layer ${head.layer}, head ${head.head} ${locked ? html`<small>locked · Esc releases</small>` : nothing}
+          ${this.#title(head)} ${locked ? html`<small>${t('head.locked')}</small>` : nothing}
         </h2>
         ${picture ? this.#head(picture, head) : nothing}
       </section>`;
   }
 
   #waiting(): string {
-    if (this.inspection.running) return 'The model is reading the prompt…';
-    return 'Every head’s attention appears here once the model has read a prompt.';
+    return t(this.ws.inspection.running ? 'grid.reading' : 'grid.waiting');
+  }
+
+  #title(head: HeadIndex): string {
+    const { mix, other } = this.ws.view.values;
+    return t(mix === 'head' ? 'head.title' : `head.of.${mix}`, { ...head, otherLayer: other[0], otherHead: other[1] });
   }
 
   #grid(picture: Picture, locked: HeadIndex | null): TemplateResult {
-    return html`<p class="note">Layers downwards, heads across. Point to preview, click to lock.</p>
+    const { ws } = this;
+    const info = ws.session.model?.info;
+    const group = info ? info.heads / Math.max(1, info.kvHeads) : 1;
+    const { scale } = ws.view.values;
+    const signs = this.#signs();
+    return html`<p class="note">${t('grid.note')} ${group > 1 ? t('grid.groups', { group }) : nothing}</p>
       <gb-attention-grid
         .data=${picture.attention}
         .selected=${locked}
-        .dark=${this.dark}
-        .scale=${this.scale}
+        .scale=${scale}
+        .group=${group}
+        .off=${ws.edits.off(picture.attention.heads)}
+        .signs=${signs}
         @gb-head-preview=${this.#onPreview}
         @gb-head-pick=${this.#onPick}
       ></gb-attention-grid>
       <div class="legend">
-        <gb-ramp-legend .dark=${this.dark} .scale=${this.scale}></gb-ramp-legend>
-        <label
-          ><input type="checkbox" .checked=${this.scale === 'linear'} @change=${this.#onScale} /> linear colours</label
-        >
+        <gb-ramp-legend .scale=${scale} caption=${t('attention.caption')}></gb-ramp-legend>
+        <label><input type="checkbox" .checked=${scale === 'linear'} @change=${this.#onScale} /> ${t('grid.linear')}</label>
       </div>
-      <p class="note">Where several weights share a pixel, the largest is shown. The empty half is the future, which is masked.</p>`;
+      ${signs.length > 0 ? this.#legendOfSigns(signs) : nothing}
+      <p class="note">${t('grid.pixels')}</p>`;
+  }
+
+  /** What heads were found to do on this prompt; where one does several things, the strongest. */
+  #signs(): HeadSign[] {
+    const { heads, inspection } = this.ws;
+    if (heads.stale || inspection.recorded) return [];
+    const seen = new Set<string>();
+    return (heads.result?.labels ?? []).flatMap(({ layer, head, role, score }) => {
+      if (seen.has(`${layer}.${head}`)) return [];
+      seen.add(`${layer}.${head}`);
+      return [{ head: { layer, head }, sign: SIGNS[role], name: t(`role.${role}.found`, { score: significant(score, 3) }) }];
+    });
+  }
+
+  #legendOfSigns(signs: readonly HeadSign[]): TemplateResult {
+    const used = Object.entries(SIGNS).filter(([, sign]) => signs.some((other) => other.sign === sign));
+    return html`<ul class="signs">
+      ${used.map(([role, sign]) => html`<li><kbd aria-hidden="true">${sign}</kbd> ${t(`role.${role}` as TextKey)}</li>`)}
+    </ul>`;
   }
 
   #head(picture: Picture, head: HeadIndex): TemplateResult {
-    const pattern = patternOf(picture.attention, head);
+    const { picture: drawn, mix } = this.ws.view.values;
+    const pattern = this.#mixer.pattern(picture, this.ws.inspection.before, head, this.ws.view.values);
+    const { layers, heads } = { layers: picture.attention.layers.length, heads: picture.attention.heads };
     return html`<div class="heads">
-        ${this.#picker('Layer', head.layer, picture.attention.layers.length, (layer) => ({ ...head, layer }))}
-        ${this.#picker('Head', head.head, picture.attention.heads, (index) => ({ ...head, head: index }))}
+        ${this.#picker(t('head.layer'), head.layer, layers, (layer) => ({ ...head, layer }))}
+        ${this.#picker(t('head.head'), head.head, heads, (index) => ({ ...head, head: index }))} ${this.#mixes(picture, mix)}
+        <span class="group" role="group" aria-label=${t('head.drawn')}>
+          ${HEAD_PICTURES.map(
+            (name) =>
+              html`<button type="button" aria-pressed=${name === drawn ? 'true' : 'false'} @click=${() => {
+                this.ws.view.set({ picture: name });
+              }}>
+                ${t(`head.${name}`)}
+              </button>`,
+          )}
+        </span>
       </div>
-      ${pattern
-        ? html`<gb-attention-matrix
-              .pattern=${pattern}
-              .tokens=${picture.tokens}
-              .dark=${this.dark}
-              .scale=${this.scale}
-              @gb-cell=${this.#onCell}
-            ></gb-attention-matrix>
-            <gb-attention-reading .pattern=${pattern} .tokens=${picture.tokens} .cell=${this.cell}></gb-attention-reading>
-            <details>
-              <summary>As a table</summary>
-              <gb-attention-table
-                .pattern=${pattern}
-                .tokens=${picture.tokens}
-                .row=${this.cell?.query ?? picture.tokens.length - 1}
-              ></gb-attention-table>
-            </details>`
-        : html`<div class="hidden-layer">
-            <p>With so many tokens not all layers fit in memory at once; this one was not brought back.</p>
-            <button
-              type="button"
-              @click=${() => {
-                this.inspection.lock(head);
-              }}
-            >
-              Bring it back
-            </button>
-          </div>`}`;
+      ${mix === 'other' ? this.#other(layers, heads) : nothing}
+      ${pattern ? this.#drawn(picture, pattern, head) : this.#absent(mix, head)}`;
   }
 
-  #picker(name: string, value: number, count: number, at: (index: number) => HeadIndex): TemplateResult {
+  #mixes(picture: Picture, mix: Mix): TemplateResult {
     const onChange = (event: Event): void => {
-      this.inspection.lock(at(Number((event.target as HTMLSelectElement).value)));
+      const { value } = event.target as HTMLSelectElement;
+      this.ws.view.set({ mix: MIXES.find((name) => name === value) ?? 'head' });
     };
+    const changed = this.ws.inspection.before !== undefined;
+    const whole = picture.attention.layers.every((layer) => layer !== null);
     return html`<label
-      >${name}
+      >${t('head.show')}
       <select @change=${onChange}>
-        ${Array.from(
-          { length: count },
-          (_, i) => html`<option value=${i} .selected=${i === value}>${i}</option>`,
+        ${MIXES.filter((name) => (name !== 'change' || changed) && (whole || (name !== 'all' && name !== 'rollout'))).map(
+          (name) => html`<option value=${name} .selected=${name === mix}>${t(`head.mix.${name}`)}</option>`,
         )}
       </select></label
     >`;
   }
 
+  #other(layers: number, heads: number): TemplateResult {
+    const [layer, head] = this.ws.view.values.other;
+    const at = (values: [number, number]) => (index: number, place: 0 | 1) => {
+      const next: [number, number] = [...values];
+      next[place] = index;
+      this.ws.view.set({ other: next });
+    };
+    const set = at([layer, head]);
+    return html`<div class="heads">
+      ${select(t('head.lessLayer'), layer, layers, (index) => {
+        set(index, 0);
+      })}
+      ${select(t('head.lessHead'), head, heads, (index) => {
+        set(index, 1);
+      })}
+    </div>`;
+  }
+
+  #drawn(picture: Picture, pattern: Pattern, head: HeadIndex): TemplateResult {
+    const { ws } = this;
+    const { picture: drawn, scale } = ws.view.values;
+    const { lines, data } = ws.provenance();
+    const arcs = drawn === 'arcs';
+    return html`<gb-figure name=${this.#title(head)} .lines=${lines} .data=${data}>
+        ${arcs
+          ? html`<gb-attention-arcs .pattern=${pattern} .tokens=${picture.tokens} @gb-arc-focus=${this.#onFocus}></gb-attention-arcs>`
+          : html`<gb-attention-matrix
+              .pattern=${pattern}
+              .tokens=${picture.tokens}
+              .scale=${scale}
+              @gb-cell=${this.#onCell}
+            ></gb-attention-matrix>`}
+      </gb-figure>
+      ${pattern.signed ? html`<gb-ramp-legend signed .scale=${scale} caption=${t('attention.captionSigned')}></gb-ramp-legend>` : nothing}
+      ${arcs ? nothing : html`<gb-attention-reading .pattern=${pattern} .tokens=${picture.tokens} .cell=${this.cell}></gb-attention-reading>`}
+      ${this.#about(picture, head)}`;
+  }
+
+  /** What this head is known to do, and switching it off. */
+  #about(picture: Picture, head: HeadIndex): TemplateResult {
+    const { ws } = this;
+    const labels = (ws.heads.stale ? [] : (ws.heads.result?.labels ?? [])).filter((label) => label.layer === head.layer && label.head === head.head);
+    const pattern = patternOf(picture.attention, head);
+    const window = pattern && windowOf(pattern);
+    const change = { kind: 'head', ...head } as const;
+    const off = ws.edits.has(change);
+    const cell = this.cell && ws.view.values.mix === 'head' ? this.cell : null;
+    return html`${labels.map(
+        ({ role, score }) =>
+          html`<p class="role">
+            <kbd aria-hidden="true">${SIGNS[role]}</kbd> <strong>${t(`role.${role}`)}</strong>, ${significant(score, 3)}. ${t(`role.${role}.about`)}
+          </p>`,
+      )}
+      ${window === null || window === undefined ? nothing : html`<p class="note">${t('head.window', { window })}</p>`}
+      <div class="switches">
+        <button type="button" aria-pressed=${off ? 'true' : 'false'} ?disabled=${!ws.ready} @click=${() => {
+          ws.edits.toggle(change);
+        }}>
+          ${t(off ? 'head.on' : 'head.off')}
+        </button>
+        ${cell
+          ? html`<button type="button" class="quiet" ?disabled=${!ws.ready} @click=${() => {
+              ws.edits.toggle({ kind: 'edge', ...head, ...cell });
+            }}>
+              ${t('head.cut', { ...cell })}
+            </button>`
+          : nothing}
+      </div>`;
+  }
+
+  #absent(mix: Mix, head: HeadIndex): TemplateResult {
+    return html`<div class="hidden-layer">
+      <p>${t(mix === 'head' ? 'head.absent' : 'head.unmixed')}</p>
+      ${mix === 'head'
+        ? html`<button type="button" @click=${() => {
+            this.ws.inspection.lock(head);
+          }}>
+            ${t('head.fetch')}
+          </button>`
+        : nothing}
+    </div>`;
+  }
+
+  #picker(name: string, value: number, count: number, at: (index: number) => HeadIndex): TemplateResult {
+    return select(name, value, count, (index) => {
+      this.ws.inspection.lock(at(index));
+    });
+  }
+
   readonly #onPreview = (event: CustomEvent<HeadIndex | null>): void => {
-    this.inspection.preview(event.detail);
+    this.ws.inspection.preview(event.detail);
   };
   readonly #onPick = (event: CustomEvent<HeadIndex | null>): void => {
-    this.inspection.lock(event.detail);
+    this.ws.inspection.lock(event.detail);
   };
   readonly #onScale = (event: Event): void => {
-    this.scale = (event.target as HTMLInputElement).checked ? 'linear' : 'sqrt';
+    this.ws.view.set({ scale: (event.target as HTMLInputElement).checked ? 'linear' : 'sqrt' });
   };
   readonly #onCell = (event: CustomEvent<AttentionCell | null>): void => {
-    this.cell = event.detail;
-    emit(this, 'gb-reading', event.detail);
+    this.#read(event.detail);
   };
+  readonly #onFocus = (event: CustomEvent<ArcFocus | null>): void => {
+    const focus = event.detail;
+    const none = -1;
+    this.#read(focus && (focus.side === 'query' ? { query: focus.position, key: none } : { query: none, key: focus.position }));
+  };
+
+  #read(cell: AttentionCell | null): void {
+    this.cell = cell && cell.query >= 0 && cell.key >= 0 ? cell : null;
+    emit(this, 'gb-reading', cell);
+  }
+}
+
+function select(name: string, value: number, count: number, pick: (index: number) => void): TemplateResult {
+  const onChange = (event: Event): void => {
+    pick(Number((event.target as HTMLSelectElement).value));
+  };
+  return html`<label
+    >${name}
+    <select @change=${onChange}>
+      ${Array.from({ length: count }, (_, i) => html`<option value=${i} .selected=${i === value}>${i}</option>`)}
+    </select></label
+  >`;
 }
 
 function shapeOf({ attention }: Picture): string {
-  return `${attention.layers.length} × ${attention.heads}, ${attention.size} tokens`;
+  return t('grid.shape', { layers: attention.layers.length, heads: attention.heads, tokens: attention.size });
 }
 
 declare global {

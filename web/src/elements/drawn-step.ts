@@ -1,6 +1,7 @@
 import { css, html, type TemplateResult } from 'lit';
 import type { Step } from '../client/index.js';
 import '../views/candidate-table.js';
+import { rich } from '../views/text.js';
 import { tokenText } from '../views/label.js';
 
 export const drawnStyles = css`
@@ -13,8 +14,7 @@ export const drawnStyles = css`
 /** How a generated token was drawn: the first `count` candidates before and after the sampler. */
 export function drawnStep(step: Step, count: number): TemplateResult {
   return html`<p class="note">
-      Drawn: <bdi>${tokenText(step.token)}</bdi>. Raw is the model’s own probability; sampled is what it was drawn from,
-      after the sampler’s stages.
+      ${rich('next.drawn', { token: html`<bdi>${tokenText(step.token)}</bdi>` })}
     </p>
     <gb-candidate-table
       .candidates=${step.top.raw.slice(0, count)}

@@ -1,22 +1,21 @@
-import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import { css, html, nothing, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
-import { controls, shared } from '../views/element.js';
+import { controls, shared, View } from '../views/element.js';
+import { t } from '../views/text.js';
 import '../views/token-run.js';
 import { drawnStep, drawnStyles } from './drawn-step.js';
-import type { Generation } from './generation.js';
-import type { Inspection } from './inspection.js';
 import './sampler-form.js';
 import { Watch } from './store.js';
+import type { Workspace } from './workspace.js';
 
 /** How many candidates are shown beneath the text where the next-token panel is out of sight. */
 const HERE = 8;
 
 /** Lets the model go on: start and stop, how tokens are drawn, and the text as it comes. */
 @customElement('gb-generate-panel')
-export class GeneratePanel extends LitElement {
-  @property({ attribute: false }) generation!: Generation;
-  @property({ attribute: false }) inspection!: Inspection;
-  protected readonly watch = new Watch(this, () => [this.generation, this.inspection]);
+export class GeneratePanel extends View {
+  @property({ attribute: false }) ws!: Workspace;
+  protected readonly watch = new Watch(this, () => [this.ws.generation, this.ws.inspection]);
 
   static override readonly styles = [
     shared,
@@ -74,15 +73,15 @@ export class GeneratePanel extends LitElement {
   ];
 
   override render(): TemplateResult {
-    const { generation } = this;
+    const { generation, inspection } = this.ws;
     const { running, steps, ending, locked } = generation;
     const step = locked === null ? undefined : steps[locked];
-    const ready = this.inspection.tokens.length > 0 && this.inspection.problem === '';
-    return html`<h3>Let it go on</h3>
+    const ready = this.ws.ready && inspection.tokens.length > 0 && inspection.problem === '';
+    return html`<h3>${t('generate.title')}</h3>
       <div class="row">
         ${running
-          ? html`<button type="button" class="primary" @click=${this.#stop}>Stop generating</button>`
-          : html`<button type="button" class="primary" ?disabled=${!ready} @click=${this.#run}>Generate</button>`}
+          ? html`<button type="button" class="primary" @click=${this.#stop}>${t('generate.stop')}</button>`
+          : html`<button type="button" class="primary" ?disabled=${!ready} @click=${this.#run}>${t('generate.run')}</button>`}
       </div>
       <details>
         <summary>${this.#summary()}</summary>
@@ -90,6 +89,7 @@ export class GeneratePanel extends LitElement {
       </details>
       ${steps.length > 0
         ? html`<gb-token-run
+            label=${t('generate.tokens')}
             .tokens=${steps}
             .selected=${locked}
             @gb-token-preview=${this.#onPreview}
@@ -100,45 +100,45 @@ export class GeneratePanel extends LitElement {
       <p class="note" role="status">${this.#status(running, steps.length, ending)}</p>
       ${!running && steps.length > 0
         ? html`<div class="row">
-            <button type="button" @click=${this.#keep}>Add to prompt</button>
-            <button type="button" class="quiet" @click=${this.#discard}>Discard</button>
+            <button type="button" @click=${this.#keep}>${t('generate.keep')}</button>
+            <button type="button" class="quiet" @click=${this.#discard}>${t('generate.discard')}</button>
           </div>`
         : nothing}`;
   }
 
   #status(running: boolean, count: number, ending: string): string {
-    if (running) return count === 0 ? 'Reading the prompt…' : '';
-    return ending === '' ? '' : `${count} ${count === 1 ? 'token' : 'tokens'}. ${ending} Point at a token to see how it was drawn.`;
+    if (running) return count === 0 ? t('generate.reading') : '';
+    return ending === '' ? '' : t('generate.ended', { count, ending });
   }
 
   #summary(): string {
-    const { sampler, maxNewTokens } = this.generation;
-    if (sampler.greedy) return `Up to ${maxNewTokens} tokens, always the most probable`;
-    const parts = [`temperature ${sampler.temperature}`];
+    const { sampler, maxNewTokens } = this.ws.generation;
+    if (sampler.greedy) return t('generate.greedy', { count: maxNewTokens });
+    const parts = [t('generate.temperature', { value: sampler.temperature })];
     if (sampler.topK > 0) parts.push(`top-k ${sampler.topK}`);
     if (sampler.topP < 1) parts.push(`top-p ${sampler.topP}`);
     if (sampler.minP > 0) parts.push(`min-p ${sampler.minP}`);
-    if (sampler.repetitionPenalty !== 1) parts.push(`repetition penalty ${sampler.repetitionPenalty}`);
-    return `Up to ${maxNewTokens} tokens, ${parts.join(', ')}, seed ${sampler.seed}`;
+    if (sampler.repetitionPenalty !== 1) parts.push(t('generate.penalty', { value: sampler.repetitionPenalty }));
+    return t('generate.summary', { count: maxNewTokens, parts: parts.join(', '), seed: sampler.seed });
   }
 
   readonly #run = (): void => {
-    void this.generation.run();
+    void this.ws.generation.run();
   };
   readonly #stop = (): void => {
-    this.generation.stop();
+    this.ws.generation.stop();
   };
   readonly #keep = (): void => {
-    this.generation.keep();
+    this.ws.generation.keep();
   };
   readonly #discard = (): void => {
-    this.generation.discard();
+    this.ws.generation.discard();
   };
   readonly #onPreview = (event: CustomEvent<number | null>): void => {
-    this.generation.preview(event.detail);
+    this.ws.generation.preview(event.detail);
   };
   readonly #onPick = (event: CustomEvent<number | null>): void => {
-    this.generation.lock(event.detail);
+    this.ws.generation.lock(event.detail);
   };
 }
 

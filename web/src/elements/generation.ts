@@ -1,22 +1,17 @@
 import { DEFAULT_SAMPLER, type Finish, type Sampler, type Step, type Timing, type Token } from '../client/index.js';
+import { t } from '../views/text.js';
+import type { Edits } from './edits.js';
 import type { Inspection } from './inspection.js';
 import type { Session } from './session.js';
 import { Store } from './store.js';
 
-const ENDINGS: Readonly<Record<Finish['reason'] | 'stopped' | 'failed', string>> = {
-  length: 'As many tokens as asked for.',
-  eos: 'The model ended its text here.',
-  context: 'The context is full.',
-  aborted: 'Stopped.',
-  stopped: 'Stopped.',
-  failed: 'Ended by an error.',
-};
+type Ending = Finish['reason'] | 'failed';
 
 /** The text a model goes on with, token by token, and how each token is drawn. */
 export class Generation extends Store {
   #steps: readonly Step[] = [];
   #running = false;
-  #ending = '';
+  #ending: Ending | null = null;
   #timing: Timing | undefined;
   #controller: AbortController | undefined;
   #preview: number | null = null;
@@ -27,6 +22,7 @@ export class Generation extends Store {
   constructor(
     private readonly session: Session,
     private readonly inspection: Inspection,
+    private readonly edits: Edits,
   ) {
     super();
     let model = session.model;
@@ -46,7 +42,7 @@ export class Generation extends Store {
   }
   /** Why it ended, in words; empty while it runs or has not begun. */
   get ending(): string {
-    return this.#ending;
+    return this.#ending === null ? '' : t(`generate.${this.#ending}`);
   }
   get timing(): Timing | undefined {
     return this.#timing;
@@ -83,7 +79,7 @@ export class Generation extends Store {
   discard(): void {
     this.stop();
     this.#steps = [];
-    this.#ending = '';
+    this.#ending = null;
     this.#preview = null;
     this.#locked = null;
     this.changed();
@@ -105,10 +101,11 @@ export class Generation extends Store {
     this.#controller = controller;
     this.#running = true;
     this.changed();
-    let ending: keyof typeof ENDINGS = 'stopped';
+    let ending: Ending = 'aborted';
     try {
       const { maxNewTokens, sampler } = this;
-      const steps = model.generate({ tokens, maxNewTokens, sampler, topN: 20, signal: controller.signal });
+      const { signal } = controller;
+      const steps = model.generate({ tokens, maxNewTokens, sampler, edits: this.edits.specs, topN: 20, signal });
       let next = await steps.next();
       for (; !next.done; next = await steps.next()) {
         if (controller.signal.aborted) continue;
@@ -125,7 +122,7 @@ export class Generation extends Store {
       if (this.#controller === controller) {
         this.#controller = undefined;
         this.#running = false;
-        this.#ending = this.#steps.length > 0 || ending !== 'stopped' ? ENDINGS[ending] : '';
+        this.#ending = this.#steps.length > 0 || ending !== 'aborted' ? ending : null;
         this.changed();
       }
     }

@@ -1,14 +1,16 @@
 /** Prompts for models without a tokenizer: token ids, separated by commas or spaces. */
 
+import { t } from '../views/text.js';
+
 export type ParsedIds = { readonly ids: number[] } | { readonly problem: string };
 
 /** Reads ids that a vocabulary of `vocab` entries has. */
 export function parseIds(text: string, vocab: number): ParsedIds {
   const ids: number[] = [];
   for (const word of text.split(/[\s,;]+/).filter((part) => part !== '')) {
-    if (!/^\d{1,10}$/.test(word)) return { problem: `“${word}” is not a token id. Write whole numbers, such as 1, 403, 407.` };
+    if (!/^\d{1,10}$/.test(word)) return { problem: t('prompt.notId', { word }) };
     const id = Number(word);
-    if (id >= vocab) return { problem: `There is no token ${id}: this model's ids go from 0 to ${vocab - 1}.` };
+    if (id >= vocab) return { problem: t('prompt.noId', { id, last: vocab - 1 }) };
     ids.push(id);
   }
   return { ids };

@@ -1,27 +1,30 @@
-import type { Candidate, Model, Progress, Timing, Token } from '../client/index.js';
-import type { AttentionData, HeadIndex } from '../views/types.js';
+import type { Model, Progress, Token } from '../client/index.js';
+import { t } from '../views/text.js';
+import type { HeadIndex } from '../views/types.js';
+import type { Edits } from './edits.js';
 import { formatIds, parseIds } from './ids.js';
+import { takePicture, type Picture } from './picture.js';
 import { isAbort, type Session } from './session.js';
 import { Store } from './store.js';
-
-/** What one pass over a prompt showed. */
-export interface Picture {
-  readonly tokens: readonly Token[];
-  readonly next: readonly Candidate[];
-  readonly timing: Timing;
-  readonly attention: AttentionData;
-}
 
 const TOKENIZE_AFTER_MS = 120;
 const RUN_AFTER_MS = 350;
 /** Models up to this many parameters are run while the prompt is being typed. */
 const SMALL = 400e6;
-/** Most bytes of attention patterns brought back at once. */
-const PATTERN_BUDGET = 640e6;
 const FIRST_TEXT = 'Once upon a time, there was a little girl named Lily. One day, Lily';
 /** No token is shorter than a byte; a few are special. A context of twice that holds the first text twice. */
 const FIRST_TOKENS = FIRST_TEXT.length + 4;
 const FIRST_IDS = [1, 403, 407, 261, 378];
+
+/** A prompt and the head that was looked at, as they are kept. */
+export interface SavedPrompt {
+  readonly text: string;
+  readonly ids: readonly number[];
+  readonly head: readonly [layer: number, head: number];
+  readonly locked: boolean;
+  /** Name of the model that the ids belong to. */
+  readonly model: string;
+}
 
 /** A prompt, its tokens as they are typed, and the model's attention and next-token candidates for it. */
 export class Inspection extends Store {
@@ -31,6 +34,12 @@ export class Inspection extends Store {
   #tokens: readonly Token[] = [];
   #problem = '';
   #picture: Picture | undefined;
+  /** The same prompt without any change to the model; the picture itself while nothing is changed. */
+  #plain: Picture | undefined;
+  #version = 0;
+  /** Whether the picture was recorded when the site was built; it stays until the model has drawn it itself. */
+  #recorded = false;
+  #saved: (SavedPrompt & { first: () => void }) | undefined;
   #running = false;
   #progress: Progress | undefined;
   #auto = true;
@@ -42,11 +51,19 @@ export class Inspection extends Store {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #model: Model | undefined;
 
-  constructor(private readonly session: Session) {
+  constructor(
+    private readonly session: Session,
+    private readonly edits: Edits,
+  ) {
     super();
     session.subscribe(() => {
       if (session.model !== this.#model) this.#adopt(session.model);
     });
+    edits.subscribe(() => void this.run());
+  }
+
+  get model(): Model | undefined {
+    return this.#model;
   }
 
   get text(): string {
@@ -62,6 +79,17 @@ export class Inspection extends Store {
   get picture(): Picture | undefined {
     return this.#picture;
   }
+  /** The picture of before the changes to the model; undefined while nothing is changed. */
+  get before(): Picture | undefined {
+    return this.#picture === this.#plain ? undefined : this.#plain;
+  }
+  get recorded(): boolean {
+    return this.#recorded;
+  }
+  /** Grows with every new picture. */
+  get version(): number {
+    return this.#version;
+  }
   get running(): boolean {
     return this.#running;
   }
@@ -76,6 +104,10 @@ export class Inspection extends Store {
   /** The head to show large: what is previewed, else what was looked at last. */
   get head(): HeadIndex {
     return this.#preview ?? this.#head;
+  }
+  /** The head that was looked at last, whatever is previewed. */
+  get chosen(): HeadIndex {
+    return this.#head;
   }
   get locked(): HeadIndex | null {
     return this.#locked;
@@ -106,6 +138,16 @@ export class Inspection extends Store {
     void this.run();
   }
 
+  /** Takes a prompt that is tokens already, with the text they stand for. */
+  replace(text: string, tokens: readonly Token[]): void {
+    this.#stop();
+    this.#text = this.#model?.info.tokenizer ? text : formatIds(tokens.map(({ id }) => id));
+    this.#tokens = tokens;
+    this.#check();
+    this.changed();
+    void this.run();
+  }
+
   preview(head: HeadIndex | null): void {
     this.#preview = head;
     this.changed();
@@ -116,6 +158,12 @@ export class Inspection extends Store {
     this.#locked = head;
     if (head && this.#picture && !this.#picture.attention.layers[head.layer]) void this.run();
     else this.changed();
+  }
+
+  /** Splits a text as prompts are split; without a tokenizer it is ids. */
+  split(text: string, signal: AbortSignal): Promise<readonly Token[]> {
+    if (!this.#model) return Promise.resolve([]);
+    return tokensOf(this.#model, text, signal);
   }
 
   /** Stops a run that is under way. */
@@ -135,26 +183,17 @@ export class Inspection extends Store {
     this.#running = true;
     this.changed();
     try {
-      const layers = capturedLayers(model, tokens.length, this.#head.layer);
-      const names = layers.map((layer) => `blocks.${layer}.attn.hook_pattern`);
-      const capture = layers.length === model.info.layers ? ['pattern'] : names;
       const { signal } = controller;
       const onProgress = (progress: Progress): void => {
         this.#progress = progress;
         this.changed();
       };
-      const trace = await model.trace({ tokens: tokens.map(({ id }) => id), capture, signal, onProgress });
-      const { heads } = model.info;
-      const all = Array.from({ length: model.info.layers }, (_, layer) => {
-        const name = `blocks.${layer}.attn.hook_pattern`;
-        return trace.has(name) ? trace.tensor(name).data : null;
-      });
-      this.#picture = {
-        tokens: trace.tokens,
-        next: trace.next,
-        timing: trace.timing,
-        attention: { heads, size: trace.tokens.length, layers: all },
-      };
+      const edits = this.edits.specs;
+      const about = this.#head.layer;
+      const kept = this.#plain && sameTokens(this.#plain.tokens, tokens) && this.#plain.attention.layers[about] ? this.#plain : undefined;
+      const plain = edits.length > 0 && kept ? kept : await takePicture(model, tokens, about, { edits: [], signal, onProgress });
+      const picture = edits.length > 0 ? await takePicture(model, tokens, about, { edits, signal, onProgress }) : plain;
+      this.#show(picture, plain);
     } catch (error) {
       this.session.report(error);
     } finally {
@@ -167,21 +206,71 @@ export class Inspection extends Store {
     }
   }
 
+  /** Takes up a prompt as it was left: at once, or with the next model that opens; `first` is called just before. */
+  restore(saved: SavedPrompt, first: () => void = () => undefined): void {
+    this.#saved = { ...saved, first };
+    if (this.#model) this.#useSaved(this.#model);
+  }
+
+  #useSaved(model: Model): void {
+    const saved = this.#saved;
+    if (!saved) return;
+    this.#saved = undefined;
+    this.#stop();
+    const { layers, heads, vocab, name } = model.info;
+    const [layer, head] = saved.head;
+    this.#text = saved.text;
+    this.#head = { layer: Math.min(layer, layers - 1), head: Math.min(head, heads - 1) };
+    this.#locked = saved.locked ? this.#head : null;
+    this.#tokens = [];
+    saved.first();
+    // Ids mean the same only in the same model; elsewhere the text is split anew.
+    if (saved.model === name && saved.ids.length > 0 && saved.ids.every((id) => id < vocab)) {
+      this.#tokens = saved.ids.map((id) => ({ id, text: '', display: '', bytes: [], special: false }));
+      this.#check();
+      this.changed();
+      void this.run();
+    } else {
+      void this.#tokenize().then(() => this.run());
+    }
+  }
+
+  /** Shows a picture that was not computed just now: one recorded when the site was built. */
+  showRecorded(text: string, picture: Picture): void {
+    this.#text = this.#first = text;
+    this.#tokens = picture.tokens;
+    this.#show(picture, picture);
+    this.#recorded = true;
+    this.changed();
+  }
+
+  #show(picture: Picture, plain: Picture): void {
+    this.#picture = picture;
+    this.#plain = plain;
+    this.#recorded = false;
+    this.#version += 1;
+    // Tokens that were known by their ids alone have their text now.
+    if (sameTokens(this.#tokens, picture.tokens)) this.#tokens = picture.tokens;
+  }
+
   #adopt(model: Model | undefined): void {
     const hadTokenizer = this.#model ? this.#model.info.tokenizer !== null : undefined;
     this.#stop();
     this.#model = model;
-    this.#picture = undefined;
-    this.#tokens = [];
+    if (!this.#recorded) this.#picture = this.#plain = undefined;
+    if (!this.#recorded) this.#tokens = [];
     this.#problem = '';
     this.#head = { layer: 0, head: 0 };
     this.#preview = null;
     this.#locked = null;
-    if (model) {
+    if (model && this.#saved) {
+      this.#auto = model.info.parameters <= SMALL;
+      this.#useSaved(model);
+    } else if (model) {
       const { tokenizer, vocab, context, parameters } = model.info;
       this.#auto = parameters <= SMALL;
       const unchanged = this.#text.trim() === '' || this.#text === this.#first;
-      const fresh = unchanged || hadTokenizer !== (tokenizer !== null);
+      const fresh = !this.#recorded && (unchanged || hadTokenizer !== (tokenizer !== null));
       if (fresh) {
         const ids = FIRST_IDS.filter((id) => id < vocab).slice(0, half(context));
         this.#text = this.#first = tokenizer === null ? formatIds(ids) : FIRST_TEXT;
@@ -220,7 +309,7 @@ export class Inspection extends Store {
       this.#problem = '';
       this.#tokens = tokens;
       this.#check();
-      if (tokens.length === 0) this.#picture = undefined;
+      if (tokens.length === 0) this.#picture = this.#plain = undefined;
       this.changed();
       if (this.#auto) this.#schedule(() => this.run(), RUN_AFTER_MS);
     } catch (error) {
@@ -235,7 +324,7 @@ export class Inspection extends Store {
     const context = this.#model?.info.context ?? 0;
     const length = this.#tokens.length;
     this.#problem =
-      context > 0 && length > context ? `The prompt has ${length} tokens; this model holds ${context}. Shorten it.` : '';
+      context > 0 && length > context ? t('prompt.long', { length, context }) : '';
   }
 
   #stop(): void {
@@ -274,11 +363,6 @@ async function tokensOf(model: Model, text: string, signal: AbortSignal): Promis
   return parsed.ids.map((id) => ({ id, text: '', display: String(id), bytes: [], special: false }));
 }
 
-/** The layers whose patterns fit the budget: all, else those about the layer that is looked at. */
-export function capturedLayers(model: Pick<Model, 'info'>, tokens: number, about: number): number[] {
-  const { layers, heads } = model.info;
-  const each = heads * tokens * tokens * Float32Array.BYTES_PER_ELEMENT;
-  const fit = Math.max(1, Math.min(layers, Math.floor(PATTERN_BUDGET / each)));
-  const first = Math.min(layers - fit, Math.max(0, about - Math.floor(fit / 2)));
-  return Array.from({ length: fit }, (_, i) => first + i);
+function sameTokens(a: readonly Token[], b: readonly Token[]): boolean {
+  return a.length === b.length && a.every(({ id }, at) => id === b[at]?.id);
 }

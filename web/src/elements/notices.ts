@@ -1,6 +1,7 @@
-import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import { css, html, nothing, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
-import { controls, emit, shared } from '../views/element.js';
+import { controls, emit, shared, View } from '../views/element.js';
+import { t } from '../views/text.js';
 import type { Notice } from './session.js';
 
 /**
@@ -9,7 +10,7 @@ import type { Notice } from './session.js';
  * @fires gb-dismiss - `number`: id of the notice the reader has read
  */
 @customElement('gb-notices')
-export class Notices extends LitElement {
+export class Notices extends View {
   @property({ attribute: false }) notices: readonly Notice[] = [];
 
   static override readonly styles = [
@@ -51,23 +52,23 @@ export class Notices extends LitElement {
   }
 
   #list(): TemplateResult {
-    return html`<ul role="list" aria-label="Messages">
+    return html`<ul role="list" aria-label=${t('notice.messages')}>
       ${this.notices.map(
         ({ id, kind, message, hint }) =>
           html`<li class=${kind}>
             <div>
-              <p>${kind === 'error' ? html`<span class="sr-only">Error: </span>` : ''}${message}</p>
+              <p>${kind === 'error' ? html`<span class="sr-only">${t('notice.error')} </span>` : ''}${message}</p>
               ${hint === '' ? '' : html`<p class="hint">${hint}</p>`}
             </div>
             <button
               type="button"
               class="quiet"
-              aria-label="Dismiss this message"
+              aria-label=${t('notice.dismissThis')}
               @click=${() => {
                 emit(this, 'gb-dismiss', id);
               }}
             >
-              Dismiss
+              ${t('notice.dismiss')}
             </button>
           </li>`,
       )}

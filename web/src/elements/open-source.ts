@@ -1,7 +1,8 @@
-import { css, html, LitElement, type TemplateResult } from 'lit';
-import { customElement, query } from 'lit/decorators.js';
+import { css, html, nothing, type TemplateResult } from 'lit';
+import { customElement, property, query } from 'lit/decorators.js';
 import type { ModelSource } from '../client/index.js';
-import { controls, emit, shared } from '../views/element.js';
+import { controls, emit, shared, View } from '../views/element.js';
+import { t } from '../views/text.js';
 import { fromPicker, modelFiles } from './files.js';
 
 /** What to open, and how to call it meanwhile. */
@@ -13,10 +14,12 @@ export interface OpenRequest {
 /**
  * The ways to open a model: files, a folder, or addresses.
  *
- * @fires gb-open - `OpenRequest`
+ * @fires gb-open - `OpenRequest`, or null for the model that comes with the site
  */
 @customElement('gb-open-source')
-export class OpenSource extends LitElement {
+export class OpenSource extends View {
+  /** Name of the model that comes with the site; empty where there is none. */
+  @property() house = '';
   @query('#files') private readonly files!: HTMLInputElement;
   @query('#folder') private readonly folder!: HTMLInputElement;
   @query('#address') private readonly address!: HTMLInputElement;
@@ -38,6 +41,9 @@ export class OpenSource extends LitElement {
       .drop span {
         flex: 1 1 9rem;
         color: var(--ink-2);
+      }
+      .house {
+        margin-top: 0.9rem;
       }
       input[type='file'] {
         display: none;
@@ -68,14 +74,14 @@ export class OpenSource extends LitElement {
 
   override render(): TemplateResult {
     return html`<div class="drop">
-        <button type="button" class="primary" @click=${this.#pickFiles}>Choose files…</button>
-        <button type="button" @click=${this.#pickFolder}>Choose a folder…</button>
-        <span>or drop them anywhere on this page</span>
-        <input id="files" type="file" multiple aria-label="Model files" @change=${this.#onPicked} />
-        <input id="folder" type="file" webkitdirectory aria-label="Model folder" @change=${this.#onPicked} />
+        <button type="button" class="primary" @click=${this.#pickFiles}>${t('open.files')}</button>
+        <button type="button" @click=${this.#pickFolder}>${t('open.folder')}</button>
+        <span>${t('open.drop')}</span>
+        <input id="files" type="file" multiple aria-label=${t('open.modelFiles')} @change=${this.#onPicked} />
+        <input id="folder" type="file" webkitdirectory aria-label=${t('open.modelFolder')} @change=${this.#onPicked} />
       </div>
       <form @submit=${this.#onAddress}>
-        <label for="address">Or give the address of a .gguf, of a folder that is laid out as on a hub, or of each file of a model</label>
+        <label for="address">${t('open.address')}</label>
         <input
           id="address"
           type="text"
@@ -84,10 +90,19 @@ export class OpenSource extends LitElement {
           spellcheck="false"
           placeholder="https://…/model.gguf"
         />
-        <button>Open</button>
-        <p>The page then asks that server for the model’s files, and for nothing else.</p>
-      </form>`;
+        <button>${t('open.open')}</button>
+        <p>${t('open.asks')}</p>
+      </form>
+      ${this.house === ''
+        ? nothing
+        : html`<p class="house">
+            <button type="button" @click=${this.#openHouse}>${t('open.house', { name: this.house })}</button>
+          </p>`}`;
   }
+
+  readonly #openHouse = (): void => {
+    emit(this, 'gb-open', null);
+  };
 
   readonly #pickFiles = (): void => {
     this.files.click();
@@ -129,6 +144,6 @@ declare global {
     'gb-open-source': OpenSource;
   }
   interface HTMLElementEventMap {
-    'gb-open': CustomEvent<OpenRequest>;
+    'gb-open': CustomEvent<OpenRequest | null>;
   }
 }

@@ -1,23 +1,27 @@
-import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
-import { customElement, property } from 'lit/decorators.js';
-import { controls, shared } from '../views/element.js';
+import { css, html, nothing, type TemplateResult } from 'lit';
+import { customElement, property, state } from 'lit/decorators.js';
+import type { Expectation } from '../client/index.js';
+import { controls, shared, View } from '../views/element.js';
 import type { AttentionCell } from '../views/attention-matrix.js';
+import { t } from '../views/text.js';
+import '../views/token-card.js';
 import '../views/token-strip.js';
-import type { Generation } from './generation.js';
-import type { Inspection } from './inspection.js';
+import './generate-panel.js';
+import { measured } from './measure.js';
 import { panel } from './panel.js';
 import { Watch } from './store.js';
-import './generate-panel.js';
+import { MEASURES, type Measure } from './view-state.js';
+import type { Workspace } from './workspace.js';
 
-/** The prompt as text and as tokens, and what the model makes of it. */
+/** The prompt as text and as tokens, and how the model expected each of them. */
 @customElement('gb-prompt-panel')
-export class PromptPanel extends LitElement {
-  @property({ attribute: false }) inspection!: Inspection;
-  @property({ attribute: false }) generation!: Generation;
+export class PromptPanel extends View {
+  @property({ attribute: false }) ws!: Workspace;
   @property({ type: Boolean }) tokenizer = true;
   /** The attention cell being read, marked among the tokens. */
   @property({ attribute: false }) cell: AttentionCell | null = null;
-  protected readonly watch = new Watch(this, () => [this.inspection, this.generation]);
+  @state() private preview: number | null = null;
+  protected readonly watch = new Watch(this, () => [this.ws.inspection, this.ws.generation, this.ws.view, this.ws.expected]);
 
   static override readonly styles = [
     shared,
@@ -27,11 +31,11 @@ export class PromptPanel extends LitElement {
       textarea {
         display: block;
         width: 100%;
-        min-height: 6.2rem;
+        min-height: 5.4rem;
         resize: vertical;
         line-height: 1.5;
         field-sizing: content;
-        max-height: 40vh;
+        max-height: 30vh;
       }
       .ids textarea {
         font-family: var(--mono);
@@ -41,9 +45,10 @@ export class PromptPanel extends LitElement {
         flex-wrap: wrap;
         align-items: center;
         gap: 0.5rem 0.75rem;
-        margin: 0.6rem 0 1rem;
+        margin: 0.6rem 0 0.9rem;
       }
-      .row label {
+      .row label,
+      .count label {
         display: inline-flex;
         align-items: center;
         gap: 0.4em;
@@ -53,33 +58,47 @@ export class PromptPanel extends LitElement {
       }
       .count {
         display: flex;
+        flex-wrap: wrap;
+        align-items: center;
         justify-content: space-between;
+        gap: 0 0.75rem;
         margin: 0 0 0.35rem;
         font-size: var(--small);
         color: var(--ink-2);
       }
+      .count select {
+        min-height: 26px;
+        padding: 0 0.3em;
+      }
       .strip {
-        max-height: 15rem;
+        max-height: 13rem;
         overflow: auto;
-        padding: 2px;
-        margin: -2px;
+        padding: 3px;
+        margin: -3px;
       }
       .problem {
         color: var(--error);
       }
+      gb-token-card {
+        margin-top: 0.6rem;
+      }
     `,
   ];
 
+  protected override willUpdate(): void {
+    const { ws } = this;
+    if (ws.ready) ws.expected.want(ws.inspection.version, {});
+  }
+
   override render(): TemplateResult {
-    const { inspection } = this;
-    const { text, tokens, problem, running, auto } = inspection;
+    const { text, tokens, problem, running, auto } = this.ws.inspection;
     return html`<section aria-labelledby="title">
-      <h2 id="title">Prompt</h2>
+      <h2 id="title">${t('prompt.title')}</h2>
       <div class=${this.tokenizer ? '' : 'ids'}>
-        <label class="sr-only" for="prompt">${this.tokenizer ? 'Prompt' : 'Prompt as token ids'}</label>
+        <label class="sr-only" for="prompt">${t(this.tokenizer ? 'prompt.title' : 'prompt.asIds')}</label>
         <textarea
           id="prompt"
-          rows="4"
+          rows="3"
           dir="auto"
           spellcheck="false"
           aria-describedby="about"
@@ -90,61 +109,109 @@ export class PromptPanel extends LitElement {
       </div>
       <div class="row">
         ${running
-          ? html`<button type="button" @click=${this.#onStop}>Stop</button>`
-          : html`<button type="button" ?disabled=${tokens.length === 0 || problem !== ''} @click=${this.#onRun}>
-              Run
-            </button>`}
-        <label><input type="checkbox" .checked=${auto} @change=${this.#onAuto} /> run as I type</label>
+          ? html`<button type="button" @click=${this.#onStop}>${t('prompt.stop')}</button>`
+          : html`<button type="button" ?disabled=${tokens.length === 0 || problem !== ''} @click=${this.#onRun}>${t('prompt.run')}</button>`}
+        <label><input type="checkbox" .checked=${auto} @change=${this.#onAuto} /> ${t('prompt.auto')}</label>
       </div>
       <p class="note" id="about">
-        ${problem === ''
-          ? this.tokenizer
-            ? nothing
-            : html`This model came without a tokenizer, so the prompt is token ids, separated by commas.`
-          : html`<span class="problem" role="alert">${problem}</span>`}
+        ${problem === '' ? (this.tokenizer ? nothing : t('prompt.noTokenizer')) : html`<span class="problem" role="alert">${problem}</span>`}
       </p>
-      <p class="count">
-        <span>${tokens.length} ${tokens.length === 1 ? 'token' : 'tokens'}</span>
-        ${running ? html`<span>${this.#reading()}</span>` : nothing}
-      </p>
-      <div class="strip" tabindex="0" role="region" aria-label="Prompt as tokens">
-        <gb-token-strip
-          label="Tokens of the prompt"
-          .tokens=${tokens}
-          .marked=${this.cell?.query ?? -1}
-          .looked=${this.cell?.key ?? -1}
-        ></gb-token-strip>
+      <div class="count">
+        <span>${t('prompt.count', { count: tokens.length })}</span>
+        ${running ? html`<span>${this.#reading()}</span>` : nothing} ${this.#measure()}
       </div>
-      <gb-generate-panel .generation=${this.generation} .inspection=${inspection}></gb-generate-panel>
+      ${this.#strip()}
+      <gb-generate-panel .ws=${this.ws}></gb-generate-panel>
     </section>`;
   }
 
+  #measure(): TemplateResult {
+    const { measure } = this.ws.view.values;
+    return html`<label
+      >${t('measure.by')}
+      <select @change=${this.#onMeasure}>
+        ${MEASURES.map((name) => html`<option value=${name} .selected=${name === measure}>${t(`measure.${name}`)}</option>`)}
+      </select></label
+    >`;
+  }
+
+  #strip(): TemplateResult {
+    const { inspection, view } = this.ws;
+    const { tokens } = inspection;
+    const expectations = this.#expectations();
+    const { shades, notes } = measured(expectations, view.values.measure, this.ws.session.model?.info.vocab ?? 0);
+    const at = this.preview ?? view.values.position;
+    const token = at === null ? undefined : tokens[at];
+    return html`<div class="strip">
+        <gb-token-strip
+          label=${t('prompt.tokens')}
+          .tokens=${tokens}
+          .marked=${this.cell?.query ?? -1}
+          .looked=${this.cell?.key ?? -1}
+          .shades=${shades}
+          .notes=${notes}
+          .selected=${view.values.position}
+          @gb-token-preview=${this.#onPreview}
+          @gb-token-pick=${this.#onPick}
+        ></gb-token-strip>
+      </div>
+      ${at !== null && token
+        ? html`<gb-token-card
+            .token=${token}
+            .position=${at}
+            .expected=${expectations[at] ?? null}
+            .locked=${view.values.position === at}
+          ></gb-token-card>`
+        : nothing}`;
+  }
+
+  /** What is known of the tokens that are shown; nothing while they are others than those of the last picture. */
+  #expectations(): readonly Expectation[] {
+    const { result } = this.ws.expected;
+    const { tokens } = this.ws.inspection;
+    const fits = result?.tokens.length === tokens.length && result.tokens.every(({ id }, at) => id === tokens[at]?.id);
+    return result && fits ? result.expectations : [];
+  }
+
   #reading(): string {
-    const { progress } = this.inspection;
-    return progress?.stage === 'prefill' ? `read ${progress.done} of ${progress.total}…` : 'running…';
+    const { progress } = this.ws.inspection;
+    return progress?.stage === 'prefill' ? t('prompt.read', { done: progress.done, total: progress.total }) : t('prompt.running');
   }
 
   readonly #onInput = (event: InputEvent): void => {
-    this.generation.discard();
-    this.inspection.type((event.target as HTMLTextAreaElement).value);
+    this.ws.generation.discard();
+    this.ws.view.set({ position: null });
+    this.ws.inspection.type((event.target as HTMLTextAreaElement).value);
   };
 
   readonly #onKey = (event: KeyboardEvent): void => {
     if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
-    void this.inspection.run();
+    void this.ws.inspection.run();
   };
 
   readonly #onRun = (): void => {
-    void this.inspection.run();
+    void this.ws.inspection.run();
   };
 
   readonly #onStop = (): void => {
-    this.inspection.stop();
+    this.ws.inspection.stop();
   };
 
   readonly #onAuto = (event: Event): void => {
-    this.inspection.setAuto((event.target as HTMLInputElement).checked);
+    this.ws.inspection.setAuto((event.target as HTMLInputElement).checked);
+  };
+
+  readonly #onMeasure = (event: Event): void => {
+    this.ws.view.set({ measure: (event.target as HTMLSelectElement).value as Measure });
+  };
+
+  readonly #onPreview = (event: CustomEvent<number | null>): void => {
+    this.preview = event.detail;
+  };
+
+  readonly #onPick = (event: CustomEvent<number | null>): void => {
+    this.ws.view.set({ position: event.detail });
   };
 }
 

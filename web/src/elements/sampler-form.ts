@@ -1,14 +1,13 @@
-import { css, html, LitElement, type TemplateResult } from 'lit';
+import { css, html, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
 import type { Sampler } from '../client/index.js';
-import { controls, shared } from '../views/element.js';
+import { controls, shared, View } from '../views/element.js';
+import { t } from '../views/text.js';
 import type { Generation } from './generation.js';
 import { Watch } from './store.js';
 
 interface Field {
   readonly name: Exclude<keyof Sampler, 'greedy'> | 'maxNewTokens';
-  readonly label: string;
-  readonly help: string;
   readonly min: number;
   readonly max: number;
   readonly step: number;
@@ -17,19 +16,21 @@ interface Field {
 }
 
 const FIELDS: readonly Field[] = [
-  { name: 'maxNewTokens', label: 'New tokens', help: 'at most', min: 1, max: 4096, step: 1, draws: false },
-  { name: 'temperature', label: 'Temperature', help: '1 leaves the model as it is', min: 0.01, max: 10, step: 0.05, draws: true },
-  { name: 'topK', label: 'Top-k', help: '0 keeps all', min: 0, max: 1_000_000, step: 1, draws: true },
-  { name: 'topP', label: 'Top-p', help: '1 keeps all', min: 0.01, max: 1, step: 0.01, draws: true },
-  { name: 'minP', label: 'Min-p', help: '0 keeps all', min: 0, max: 1, step: 0.01, draws: true },
-  { name: 'repetitionPenalty', label: 'Repetition penalty', help: '1 is none', min: 0.1, max: 10, step: 0.05, draws: false },
-  { name: 'seed', label: 'Seed', help: 'same seed, same text', min: 0, max: 0xffffffff, step: 1, draws: true },
+  { name: 'maxNewTokens', min: 1, max: 4096, step: 1, draws: false },
+  { name: 'temperature', min: 0.01, max: 10, step: 0.05, draws: true },
+  { name: 'topK', min: 0, max: 1_000_000, step: 1, draws: true },
+  { name: 'topP', min: 0.01, max: 1, step: 0.01, draws: true },
+  { name: 'minP', min: 0, max: 1, step: 0.01, draws: true },
+  { name: 'repetitionPenalty', min: 0.1, max: 10, step: 0.05, draws: false },
+  { name: 'seed', min: 0, max: 0xffffffff, step: 1, draws: true },
 ];
 
 /** How the next token is drawn. */
 @customElement('gb-sampler-form')
-export class SamplerForm extends LitElement {
+export class SamplerForm extends View {
   @property({ attribute: false }) generation!: Generation;
+  /** Whether the number of new tokens is among the fields. */
+  @property({ type: Boolean }) length = true;
   protected readonly watch = new Watch(this, () => [this.generation]);
 
   static override readonly styles = [
@@ -74,14 +75,13 @@ export class SamplerForm extends LitElement {
   override render(): TemplateResult {
     const { sampler, maxNewTokens } = this.generation;
     return html`<label class="greedy"
-        ><input type="checkbox" .checked=${sampler.greedy} @change=${this.#onGreedy} /> Greedy: always take the most
-        probable token</label
+        ><input type="checkbox" .checked=${sampler.greedy} @change=${this.#onGreedy} /> ${t('sampler.greedy')}</label
       >
       <div class="fields">
-        ${FIELDS.map((field) => {
+        ${FIELDS.filter(({ name }) => name !== 'maxNewTokens' || this.length).map((field) => {
           const value = field.name === 'maxNewTokens' ? maxNewTokens : sampler[field.name];
           return html`<label
-            >${field.label}
+            >${t(`sampler.${field.name}`)}
             <input
               type="number"
               min=${field.min}
@@ -93,7 +93,7 @@ export class SamplerForm extends LitElement {
                 this.#onNumber(field, event.target as HTMLInputElement);
               }}
             />
-            <span>${field.help}</span></label
+            <span>${t(`sampler.${field.name}.help`)}</span></label
           >`;
         })}
       </div>`;

@@ -3,13 +3,13 @@ import {
   GlassboxError,
   type DeviceInfo,
   type DevicePreference,
-  type LoadStage,
   type Memory,
   type Model,
   type ModelInfo,
   type ModelSource,
   type Progress,
 } from '../client/index.js';
+import { t } from '../views/text.js';
 import { Store } from './store.js';
 
 /** Something the reader should know, until it is dismissed. */
@@ -26,14 +26,6 @@ export interface Task {
   readonly progress: Progress | null;
   readonly cancel: (() => void) | null;
 }
-
-const STAGES: Readonly<Record<LoadStage, string>> = {
-  engine: 'Fetching the engine',
-  header: 'Reading the header',
-  weights: 'Reading the weights',
-  warmup: 'Warming up',
-  prefill: 'Reading the prompt',
-};
 
 /** The engine, the model that is open, and what went wrong. */
 export class Session extends Store {
@@ -85,7 +77,7 @@ export class Session extends Store {
     };
     const report = (progress: Progress | null): void => {
       if (this.#opening !== controller) return;
-      const stage = progress ? STAGES[progress.stage] : 'Opening';
+      const stage = progress ? t(`stage.${progress.stage}`) : t('stage.open');
       this.#setTask({ label: `${stage}: ${name}`, progress, cancel });
     };
     report(null);
@@ -112,8 +104,13 @@ export class Session extends Store {
     if (error instanceof GlassboxError) {
       if (error.code !== 'worker_died') this.#notify('error', error.message, error.hint);
     } else {
-      this.#notify('error', error instanceof Error ? error.message : String(error), 'Reload the page if this goes on.');
+      this.#notify('error', error instanceof Error ? error.message : String(error), t('notice.reloadIf'));
     }
+  }
+
+  /** Tells something that is no error. */
+  tell(message: string, hint: string): void {
+    this.#notify('info', message, hint);
   }
 
   dismiss(id: number): void {
@@ -122,11 +119,11 @@ export class Session extends Store {
   }
 
   async #start(): Promise<Glassbox | undefined> {
-    this.#setTask({ label: STAGES.engine, progress: null, cancel: null });
+    this.#setTask({ label: t('stage.engine'), progress: null, cancel: null });
     try {
       const { device, allowSoftware } = this;
       const onProgress = (progress: Progress): void => {
-        if (!this.#opening) this.#setTask({ label: STAGES[progress.stage], progress, cancel: null });
+        if (!this.#opening) this.#setTask({ label: t(`stage.${progress.stage}`), progress, cancel: null });
       };
       const gb = await Glassbox.start({ device, allowSoftware, onProgress });
       this.#gb = gb;
@@ -134,7 +131,7 @@ export class Session extends Store {
       return gb;
     } catch (error) {
       this.#starting = undefined;
-      const hint = error instanceof GlassboxError ? error.hint : 'Reload the page.';
+      const hint = error instanceof GlassboxError ? error.hint : t('notice.reload');
       this.#notify('error', error instanceof Error ? error.message : String(error), hint);
       return undefined;
     } finally {
@@ -152,17 +149,17 @@ export class Session extends Store {
     gb.on('died', ({ message, hint }) => {
       death = message;
       this.#notify('error', message, hint);
-      this.#setTask({ label: 'Starting the engine again', progress: null, cancel: null });
+      this.#setTask({ label: t('stage.restart'), progress: null, cancel: null });
     });
     gb.on('restoring', (progress) => {
-      this.#setTask({ label: `Starting again. ${STAGES[progress.stage]}`, progress, cancel: null });
+      this.#setTask({ label: t('stage.again', { stage: t(`stage.${progress.stage}`) }), progress, cancel: null });
     });
     gb.on('restored', ({ model }) => {
       this.#setTask(undefined);
       // What happened and how it ended belong together.
       this.#notices = this.#notices.filter(({ message }) => message !== sentence(death));
-      const now = model ? `It was started again, and ${model.name} is open again.` : 'It was started again.';
-      this.#notify('info', `${sentence(death)} ${now}`, model ? '' : 'Open a model to go on.');
+      const now = model ? t('notice.againModel', { name: model.name }) : t('notice.again');
+      this.#notify('info', `${sentence(death)} ${now}`, model ? '' : t('notice.openOne'));
     });
     gb.on('lost', ({ message, hint }) => {
       this.#model = undefined;

@@ -1,13 +1,14 @@
-import { css, html, LitElement, svg, type TemplateResult } from 'lit';
+import { css, html, svg, type TemplateResult } from 'lit';
 import { customElement } from 'lit/decorators.js';
-import { shared } from '../views/element.js';
+import { shared, View } from '../views/element.js';
+import { rich, t } from '../views/text.js';
 import './open-source.js';
 
 const ROWS = 14;
 
 /** What the page shows before a model is open: what it does, and how to begin. */
 @customElement('gb-welcome')
-export class Welcome extends LitElement {
+export class Welcome extends View {
   static override readonly styles = [
     shared,
     css`
@@ -101,43 +102,31 @@ export class Welcome extends LitElement {
   ];
 
   override render(): TemplateResult {
+    const code = (name: string): TemplateResult => html`<code>${name}</code>`;
+    const files = { config: code('config.json'), weights: code('.safetensors'), tokenizer: code('tokenizer.json'), gguf: code('.gguf') };
     return html`<div class="hero">
         <div>
-          <h1>See inside a language model.</h1>
-          <p class="lead">
-            Open any small open-weights model. It runs here, in this page, on your own machine, and everything it computes
-            can be looked at: its tokens, the attention of every head, and what it thinks comes next.
-          </p>
+          <h1>${t('welcome.title')}</h1>
+          <p class="lead">${t('welcome.lead')}</p>
           <gb-open-source></gb-open-source>
         </div>
         <figure aria-hidden="true">
           ${triangle()}
-          <figcaption>
-            The shape of causal attention: each row is a token, and it can look only at itself and at what came before.
-          </figcaption>
+          <figcaption>${t('welcome.triangle')}</figcaption>
         </figure>
       </div>
       <div class="facts">
         <div>
-          <h2>What opens</h2>
-          <p>
-            A folder from a model hub with <code>config.json</code>, <code>.safetensors</code> and
-            <code>tokenizer.json</code>, whole or in shards; or one <code>.gguf</code> file (F32, F16, BF16, Q8_0, Q4_0).
-          </p>
+          <h2>${t('welcome.what')}</h2>
+          <p>${rich('welcome.whatText', files)}</p>
         </div>
         <div>
-          <h2>Where it runs</h2>
-          <p>
-            On the GPU through WebGPU where there is one, else on the CPU, always on this machine. There is no server behind
-            this page, and nothing you open or type is sent anywhere.
-          </p>
+          <h2>${t('welcome.where')}</h2>
+          <p>${t('welcome.whereText')}</p>
         </div>
         <div>
-          <h2>What you can trust</h2>
-          <p>
-            Every number shown was computed from the weights you opened. Point at it for its exact value; small
-            probabilities are shown as they are and not rounded to nothing.
-          </p>
+          <h2>${t('welcome.trust')}</h2>
+          <p>${t('welcome.trustText')}</p>
         </div>
       </div>`;
   }

@@ -1,14 +1,18 @@
-import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import { css, html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { customElement, property, query, state } from 'lit/decorators.js';
+import { ref } from 'lit/directives/ref.js';
 import { CellCursor, type Cell } from './cell-cursor.js';
-import { emit, shared } from './element.js';
+import { emit, shared, View } from './element.js';
 import { inSlices, pixelRatio, pointIn, sizeCanvas } from './heat-canvas.js';
 import { patternOf } from './label.js';
 import { rampFor, type Scale } from './ramp.js';
 import { paintPattern } from './raster.js';
+import { t } from './text.js';
 import type { AttentionData, HeadIndex } from './types.js';
 
 const GAP = 2;
+const GROUP_GAP = 7;
+const SIGN = 13;
 const GUTTER = { left: 26, top: 18 };
 const LARGEST = 76;
 const SMALLEST = 3;
@@ -16,6 +20,15 @@ const SMALLEST = 3;
 const LEGIBLE = 20;
 /** Share of the window's height the grid tries to fit in. */
 const SHARE = 0.66;
+
+/** What a head is known to do. */
+export interface HeadSign {
+  readonly head: HeadIndex;
+  /** One letter. */
+  readonly sign: string;
+  /** The same in words. */
+  readonly name: string;
+}
 
 interface Layout {
   readonly side: number;
@@ -30,11 +43,16 @@ interface Layout {
  * @fires gb-head-pick - `HeadIndex | null`: the head that was locked or released
  */
 @customElement('gb-attention-grid')
-export class AttentionGrid extends LitElement {
+export class AttentionGrid extends View {
   @property({ attribute: false }) data: AttentionData | null = null;
   @property({ attribute: false }) selected: HeadIndex | null = null;
-  @property({ type: Boolean }) dark = false;
   @property() scale: Scale = 'sqrt';
+  /** How many heads share their keys and values, side by side; 1 where each has its own. */
+  @property({ type: Number }) group = 1;
+  /** Heads that are switched off. */
+  @property({ attribute: false }) off: readonly HeadIndex[] = [];
+  /** What heads are known to do on this prompt: a short sign for each. */
+  @property({ attribute: false }) signs: readonly HeadSign[] = [];
   @state() private layout: Layout = { side: SMALLEST, width: 0, height: 0 };
   @query('canvas') private readonly canvas!: HTMLCanvasElement | null;
   #stop: (() => void) | undefined;
@@ -48,6 +66,7 @@ export class AttentionGrid extends LitElement {
       emit(this, 'gb-head-preview', toHead(cursor.cell));
       if (!sameHead(toHead(cursor.locked), this.selected)) emit(this, 'gb-head-pick', toHead(cursor.locked));
     },
+    (event) => this.#cellAt(event),
   );
 
   static override readonly styles = [
@@ -55,6 +74,7 @@ export class AttentionGrid extends LitElement {
     css`
       :host {
         color: var(--ink-2);
+        background: var(--paper);
       }
       .grid {
         position: relative;
@@ -77,6 +97,20 @@ export class AttentionGrid extends LitElement {
         pointer-events: none;
         outline: 2px solid var(--ink);
         outline-offset: 0;
+      }
+      .sign {
+        position: absolute;
+        top: 0;
+        left: 0;
+        transform: translate(var(--x), var(--y));
+        width: 13px;
+        height: 13px;
+        border-radius: 3px;
+        background: var(--ink);
+        color: var(--paper);
+        font: 600 9px/13px var(--mono);
+        text-align: center;
+        pointer-events: none;
       }
       .ring.selected {
         outline: 3px solid var(--accent);
@@ -104,17 +138,14 @@ export class AttentionGrid extends LitElement {
       class="grid"
       role="grid"
       tabindex="0"
-      aria-label="Attention of ${data.layers.length} layers with ${data.heads} heads each. Arrow keys move, Enter selects, Escape releases."
+      aria-label=${t('grid.name', { layers: data.layers.length, heads: data.heads })}
       aria-rowcount=${data.layers.length}
       aria-colcount=${data.heads}
       aria-activedescendant=${active ? 'active' : nothing}
-      @pointermove=${this.#onPointer}
-      @pointerleave=${this.#onLeave}
-      @click=${this.#onClick}
-      @keydown=${this.#onKey}
-      @blur=${this.#onBlur}
+      ${ref(this.#cursor.surface)}
     >
       <canvas aria-hidden="true"></canvas>
+      ${this.signs.map((sign) => this.#sign(sign))}
       ${this.selected ? this.#ring(this.selected, 'selected') : nothing}
       ${active && !sameHead(active, this.selected) ? this.#ring(active, 'active') : nothing}
       <div role="row" aria-rowindex=${(active?.layer ?? 0) + 1} class="sr-only">
@@ -123,7 +154,7 @@ export class AttentionGrid extends LitElement {
           role="gridcell"
           aria-colindex=${(active?.head ?? 0) + 1}
           aria-selected=${active !== null && sameHead(active, this.selected) ? 'true' : 'false'}
-          >${active ? describe(active, data) : 'No head'}</span
+          >${active ? this.#describe(active, data) : t('grid.none')}</span
         >
       </div>
     </div>`;
@@ -131,27 +162,28 @@ export class AttentionGrid extends LitElement {
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has('selected')) this.#cursor.lock(toCell(this.selected));
-    if (changed.has('data')) {
+    if (changed.has('data') || changed.has('group')) {
       const previous = changed.get('data');
       const shape = (data: AttentionData | null | undefined): string => `${data?.layers.length}×${data?.heads}`;
-      if (shape(previous) !== shape(this.data)) this.#measure();
+      if (changed.has('group') || shape(previous) !== shape(this.data)) this.#measure();
     }
   }
 
   protected override updated(changed: PropertyValues): void {
-    if (['data', 'dark', 'scale', 'layout'].some((name) => changed.has(name))) this.#paint();
+    if (['data', 'ground', 'scale', 'layout', 'off'].some((name) => changed.has(name))) this.#paint();
   }
 
   #measure(): void {
     const { data } = this;
     if (!data) return;
-    const byWidth = Math.floor((this.clientWidth - GUTTER.left) / data.heads) - GAP;
+    const gaps = this.#groupGaps(data.heads);
+    const byWidth = Math.floor((this.clientWidth - GUTTER.left - gaps) / data.heads) - GAP;
     const byHeight = Math.floor((globalThis.innerHeight * SHARE) / data.layers.length) - GAP;
     const side = Math.max(SMALLEST, Math.min(LARGEST, byWidth, Math.max(LEGIBLE, byHeight)));
     const pitch = side + GAP;
     this.layout = {
       side,
-      width: GUTTER.left + data.heads * pitch,
+      width: GUTTER.left + data.heads * pitch + gaps,
       height: GUTTER.top + data.layers.length * pitch,
     };
   }
@@ -165,7 +197,7 @@ export class AttentionGrid extends LitElement {
     this.#paintAxes(context, data);
     const ratio = pixelRatio();
     const side = Math.max(1, Math.round(this.layout.side * ratio));
-    const ramp = rampFor(this.dark);
+    const ramp = rampFor(this.ground);
     const image = new ImageData(side, side);
     const pixels = new Uint32Array(image.data.buffer);
     this.#stop = inSlices(
@@ -181,12 +213,31 @@ export class AttentionGrid extends LitElement {
         }
         const { x, y } = this.#origin(head);
         context.putImageData(image, Math.round(x * ratio), Math.round(y * ratio));
+        if (this.off.some((other) => sameHead(other, head))) this.#paintCross(context, x * ratio, y * ratio, side);
       },
       () => {
         this.toggleAttribute('painted', true);
       },
     );
     this.toggleAttribute('painted', false);
+  }
+
+  /** Two strokes over a head that is switched off, readable on any pattern. */
+  #paintCross(context: CanvasRenderingContext2D, x: number, y: number, side: number): void {
+    const style = getComputedStyle(this);
+    for (const [colour, width] of [
+      [style.backgroundColor, 5],
+      [style.color, 2],
+    ] as const) {
+      context.strokeStyle = colour;
+      context.lineWidth = width;
+      context.beginPath();
+      context.moveTo(x, y);
+      context.lineTo(x + side, y + side);
+      context.moveTo(x + side, y);
+      context.lineTo(x, y + side);
+      context.stroke();
+    }
   }
 
   #paintAxes(context: CanvasRenderingContext2D, { layers, heads }: AttentionData): void {
@@ -214,7 +265,30 @@ export class AttentionGrid extends LitElement {
 
   #origin({ layer, head }: HeadIndex): { x: number; y: number } {
     const pitch = this.layout.side + GAP;
-    return { x: GUTTER.left + head * pitch, y: GUTTER.top + layer * pitch };
+    const gap = this.group > 1 ? Math.floor(head / this.group) * GROUP_GAP : 0;
+    return { x: GUTTER.left + head * pitch + gap, y: GUTTER.top + layer * pitch };
+  }
+
+  /** Space between the groups of heads that share keys and values. */
+  #groupGaps(heads: number): number {
+    return this.group > 1 ? (Math.ceil(heads / this.group) - 1) * GROUP_GAP : 0;
+  }
+
+  #sign({ head, sign }: HeadSign): TemplateResult | typeof nothing {
+    const { x, y } = this.#origin(head);
+    // In a thumbnail too small for a letter the sign would hide the pattern.
+    if (this.layout.side < LEGIBLE) return nothing;
+    const left = x + this.layout.side - SIGN - 1;
+    return html`<span class="sign" aria-hidden="true" .style=${`--x:${left}px;--y:${y + 1}px`}>${sign}</span>`;
+  }
+
+  #describe(head: HeadIndex, { layers }: AttentionData): string {
+    const parts = [t('head.title', { ...head })];
+    if (!layers[head.layer]) parts.push(t('grid.absent'));
+    if (this.off.some((other) => sameHead(other, head))) parts.push(t('cell.off'));
+    const label = this.signs.find((sign) => sameHead(sign.head, head));
+    if (label) parts.push(label.name);
+    return parts.join(', ');
   }
 
   #ring(head: HeadIndex, kind: string): TemplateResult {
@@ -226,36 +300,13 @@ export class AttentionGrid extends LitElement {
     if (!this.canvas) return null;
     const { x, y } = pointIn(this.canvas, event);
     const pitch = this.layout.side + GAP;
-    const cell = { row: Math.floor((y - GUTTER.top) / pitch), column: Math.floor((x - GUTTER.left) / pitch) };
-    return cell.row < 0 || cell.column < 0 ? null : cell;
+    const row = Math.floor((y - GUTTER.top) / pitch);
+    for (let column = 0; column < (this.data?.heads ?? 0); column++) {
+      const start = this.#origin({ layer: 0, head: column }).x;
+      if (x >= start && x < start + pitch) return row < 0 ? null : { row, column };
+    }
+    return null;
   }
-
-  readonly #onPointer = (event: PointerEvent): void => {
-    if (event.pointerType !== 'touch') this.#cursor.hover(this.#cellAt(event));
-  };
-
-  readonly #onLeave = (): void => {
-    this.#cursor.hover(null);
-  };
-
-  readonly #onClick = (event: PointerEvent): void => {
-    const cell = this.#cellAt(event);
-    if (event.pointerType === 'touch') this.#cursor.tap(cell);
-    else this.#cursor.click(cell);
-  };
-
-  readonly #onKey = (event: KeyboardEvent): void => {
-    if (this.#cursor.key(event)) event.preventDefault();
-  };
-
-  readonly #onBlur = (): void => {
-    this.#cursor.blur();
-  };
-}
-
-function describe(head: HeadIndex, data: AttentionData): string {
-  const missing = data.layers[head.layer] ? '' : ', not captured';
-  return `Layer ${head.layer}, head ${head.head}${missing}`;
 }
 
 function toHead(cell: Cell | null): HeadIndex | null {

@@ -1,12 +1,17 @@
-import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import { css, html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { customElement, property, query, state } from 'lit/decorators.js';
+import { ref } from 'lit/directives/ref.js';
 import { CellCursor, type Cell } from './cell-cursor.js';
-import { controls, emit, shared } from './element.js';
+import { controls, emit, shared, View } from './element.js';
 import { weight } from './format.js';
 import { clip } from './glyphs.js';
 import { pixelRatio, pointIn, sizeCanvas } from './heat-canvas.js';
+import type { Keepable } from './keep.js';
 import { tokenText } from './label.js';
-import { rampFor, type Scale } from './ramp.js';
+import { divergingFor, place as placeOn, placeSigned, rampFor, type Ramp, type Scale } from './ramp.js';
+import { rect, text, type SvgPicture } from './svg.js';
+import type { Table } from './table.js';
+import { t } from './text.js';
 import { paintPattern, weightAt, type Pattern } from './raster.js';
 import type { TokenLabel } from './types.js';
 import { fitWindow, showCell, zoom, type SquareWindow } from './zoom.js';
@@ -26,10 +31,9 @@ interface Layout {
  * @fires gb-cell - `{ query, key } | null`: the cell to read, hovered or locked
  */
 @customElement('gb-attention-matrix')
-export class AttentionMatrix extends LitElement {
+export class AttentionMatrix extends View implements Keepable {
   @property({ attribute: false }) pattern: Pattern | null = null;
   @property({ attribute: false }) tokens: readonly TokenLabel[] = [];
-  @property({ type: Boolean }) dark = false;
   @property() scale: Scale = 'sqrt';
   @state() private layout: Layout = { gutter: 60, side: 0 };
   @state() private window: SquareWindow = { top: 0, left: 0, count: 0 };
@@ -44,6 +48,7 @@ export class AttentionMatrix extends LitElement {
       if (cell) this.window = showCell(this.window, cell);
       emit(this, 'gb-cell', cell && { query: cell.row, key: cell.column });
     },
+    (event) => this.#cellAt(event),
   );
 
   static override readonly styles = [
@@ -74,9 +79,13 @@ export class AttentionMatrix extends LitElement {
         transform: translate(var(--x), var(--y));
         pointer-events: none;
       }
-      .band {
-        box-shadow: 0 0 0 1px var(--accent);
-        opacity: 0.55;
+      .band.query {
+        box-shadow: 0 0 0 1px var(--query);
+        opacity: 0.7;
+      }
+      .band.key {
+        box-shadow: 0 0 0 1px var(--key);
+        opacity: 0.7;
       }
       .cell {
         outline: 2px solid var(--accent);
@@ -109,6 +118,44 @@ export class AttentionMatrix extends LitElement {
     this.#resize.disconnect();
   }
 
+  toTable(): Table {
+    const { pattern } = this;
+    const columns = [{ name: t('attention.query') }, { name: t('attention.key') }, { name: t('attention.weight'), show: weight }];
+    if (!pattern) return { columns, rows: [] };
+    const name = (at: number): string => `${at} ${this.#label(at)}`;
+    const row = (query: number): (string | number)[][] =>
+      Array.from({ length: query + 1 }, (_, key) => [name(query), name(key), weightAt(pattern, query, key)]);
+    return { columns, rows: Array.from({ length: pattern.size }, (_, query) => row(query)).flat() };
+  }
+
+  /** The part of the matrix that is in sight, cell by cell. */
+  toSvg(): SvgPicture {
+    const { pattern, window } = this;
+    const { gutter, side } = this.layout;
+    if (!pattern) return { width: 1, height: 1, body: '' };
+    const size = side / window.count;
+    const ramp = this.#ramp(pattern);
+    const fill = getComputedStyle(this).color;
+    const parts: string[] = [];
+    for (let i = 0; i < window.count; i++) {
+      const query = window.top + i;
+      for (let j = 0; j < window.count && window.left + j <= query; j++) {
+        const value = weightAt(pattern, query, window.left + j);
+        const at = pattern.signed ? placeSigned(value, this.scale) : placeOn(value, this.scale);
+        parts.push(rect(gutter + j * size, gutter + i * size, size * 0.96, size * 0.96, ramp.css(at)));
+      }
+      if (i % Math.max(1, Math.ceil(LABEL_SPACE / size)) !== 0) continue;
+      const middle = gutter + (i + 0.5) * size;
+      parts.push(text(gutter - 5, middle, this.#label(query), { anchor: 'end', mono: true, fill }));
+      parts.push(text(middle, gutter - 5, this.#label(window.left + i), { turn: -90, mono: true, fill }));
+    }
+    return { width: gutter + side, height: gutter + side, body: parts.join('') };
+  }
+
+  #ramp({ signed }: Pattern): Ramp {
+    return signed ? divergingFor(this.ground) : rampFor(this.ground);
+  }
+
   /** Releases the locked cell. */
   release(): void {
     this.#cursor.reset();
@@ -122,15 +169,11 @@ export class AttentionMatrix extends LitElement {
         class="matrix"
         role="grid"
         tabindex="0"
-        aria-label="Attention of this head, ${pattern.size} queries down and ${pattern.size} keys across. Arrow keys move, Enter locks, Escape releases."
+        aria-label=${t('matrix.name', { size: pattern.size })}
         aria-rowcount=${pattern.size}
         aria-colcount=${pattern.size}
         aria-activedescendant=${cell ? 'active' : nothing}
-        @pointermove=${this.#onPointer}
-        @pointerleave=${this.#onLeave}
-        @click=${this.#onClick}
-        @keydown=${this.#onKey}
-        @blur=${this.#onBlur}
+        ${ref(this.#cursor.surface)}
       >
         <canvas aria-hidden="true"></canvas>
         ${cell ? this.#crosshair(cell) : nothing}
@@ -140,7 +183,7 @@ export class AttentionMatrix extends LitElement {
             role="gridcell"
             aria-colindex=${(cell?.column ?? 0) + 1}
             aria-selected=${this.#cursor.locked ? 'true' : 'false'}
-            >${cell ? this.#describe(pattern, cell) : 'No cell'}</span
+            >${cell ? this.#describe(pattern, cell) : t('cell.none')}</span
           >
         </div>
       </div>
@@ -159,7 +202,7 @@ export class AttentionMatrix extends LitElement {
   }
 
   protected override updated(changed: PropertyValues): void {
-    const painted = ['pattern', 'tokens', 'dark', 'scale', 'layout', 'window'];
+    const painted = ['pattern', 'tokens', 'ground', 'scale', 'layout', 'window'];
     if (painted.some((name) => changed.has(name))) this.#paint();
   }
 
@@ -182,7 +225,7 @@ export class AttentionMatrix extends LitElement {
     const image = new ImageData(pixels, pixels);
     const { top, left, count } = window;
     const part = { top, left, bottom: top + count, right: left + count };
-    paintPattern(pattern, part, pixels, rampFor(this.dark), this.scale, new Uint32Array(image.data.buffer));
+    paintPattern(pattern, part, pixels, this.#ramp(pattern), this.scale, new Uint32Array(image.data.buffer));
     context.putImageData(image, Math.round(gutter * ratio), Math.round(gutter * ratio));
     context.scale(ratio, ratio);
     this.#paintLines(context);
@@ -232,7 +275,9 @@ export class AttentionMatrix extends LitElement {
     const y = gutter + (row - top) * size;
     const across = Math.min(side, (row + 1 - left) * size);
     const locked = this.#cursor.locked ? 'locked' : '';
-    return html`<div class="band" .style=${place(gutter, y, across, size)}></div>
+    const down = Math.min(side, (top + count - row) * size + (row - column) * size);
+    return html`<div class="band query" .style=${place(gutter, y, across, size)}></div>
+      <div class="band key" .style=${place(x, gutter + (Math.max(column, top) - top) * size, size, down)}></div>
       <div class="cell ${locked}" .style=${place(x, y, size, size)}></div>`;
   }
 
@@ -243,16 +288,16 @@ export class AttentionMatrix extends LitElement {
       this.window = zoom(this.window, factor, size, centre);
     };
     const whole = this.window.count === size;
-    return html`<div class="zoom" role="group" aria-label="Zoom">
-      <button type="button" class="quiet" aria-label="Zoom in" ?disabled=${this.window.count <= 8} @click=${by(0.5)}>+</button>
-      <button type="button" class="quiet" aria-label="Zoom out" ?disabled=${whole} @click=${by(2)}>−</button>
-      <button type="button" class="quiet" ?disabled=${whole} @click=${by(Infinity)}>All ${size} tokens</button>
+    return html`<div class="zoom" role="group" aria-label=${t('matrix.zoom')}>
+      <button type="button" class="quiet" aria-label=${t('matrix.in')} ?disabled=${this.window.count <= 8} @click=${by(0.5)}>+</button>
+      <button type="button" class="quiet" aria-label=${t('matrix.out')} ?disabled=${whole} @click=${by(2)}>−</button>
+      <button type="button" class="quiet" ?disabled=${whole} @click=${by(Infinity)}>${t('matrix.all', { size })}</button>
     </div>`;
   }
 
   #describe(pattern: Pattern, { row, column }: Cell): string {
     const value = weight(weightAt(pattern, row, column));
-    return `Query ${row} ${this.#label(row)} to key ${column} ${this.#label(column)}: ${value}`;
+    return t('matrix.cell', { query: row, from: this.#label(row), key: column, to: this.#label(column), value });
   }
 
   #label(position: number): string {
@@ -271,28 +316,6 @@ export class AttentionMatrix extends LitElement {
       column: this.window.left + Math.floor((x - gutter) / size),
     };
   }
-
-  readonly #onPointer = (event: PointerEvent): void => {
-    if (event.pointerType !== 'touch') this.#cursor.hover(this.#cellAt(event));
-  };
-
-  readonly #onLeave = (): void => {
-    this.#cursor.hover(null);
-  };
-
-  readonly #onClick = (event: PointerEvent): void => {
-    const cell = this.#cellAt(event);
-    if (event.pointerType === 'touch') this.#cursor.tap(cell);
-    else this.#cursor.click(cell);
-  };
-
-  readonly #onKey = (event: KeyboardEvent): void => {
-    if (this.#cursor.key(event)) event.preventDefault();
-  };
-
-  readonly #onBlur = (): void => {
-    this.#cursor.blur();
-  };
 }
 
 function label(token: TokenLabel): string {

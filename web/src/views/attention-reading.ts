@@ -1,17 +1,18 @@
-import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import { css, html, nothing, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
 import type { AttentionCell } from './attention-matrix.js';
-import { shared } from './element.js';
+import { shared, View } from './element.js';
 import { weight } from './format.js';
 import { tokenText } from './label.js';
-import { rowSum, topKeys, weightAt, type Pattern } from './raster.js';
+import { rowSum, topKeys, topQueries, weightAt, type Pattern } from './raster.js';
+import { rich, t } from './text.js';
 import type { TokenLabel } from './types.js';
 
-const KEYS_SHOWN = 5;
+const KEYS_SHOWN = 3;
 
-/** One cell of an attention matrix in numbers: its exact weight, the sum of its row, and where else the query looks. */
+/** One cell of an attention matrix in numbers: its exact weight, the sum of its row, where else the query looks, and who else looks at the key. */
 @customElement('gb-attention-reading')
-export class AttentionReading extends LitElement {
+export class AttentionReading extends View {
   @property({ attribute: false }) pattern: Pattern | null = null;
   @property({ attribute: false }) tokens: readonly TokenLabel[] = [];
   @property({ attribute: false }) cell: AttentionCell | null = null;
@@ -92,34 +93,37 @@ export class AttentionReading extends LitElement {
     const { pattern, cell } = this;
     if (!pattern) return nothing;
     if (!cell || cell.query >= pattern.size) return this.#rest(pattern);
-    const value = weightAt(pattern, cell.query, cell.key);
+    const { query, key } = cell;
+    const sum = rowSum(pattern, query).toFixed(6);
     return html`<p class="pair">
-        query ${cell.query} ${this.#token(cell.query)} <span aria-hidden="true">→</span
-        ><span class="sr-only">to</span> key ${cell.key} ${this.#token(cell.key)}
+        ${rich('reading.pair', { query, from: this.#token(query), key, to: this.#token(key) })}
       </p>
       <p class="value">
-        ${weight(value)} <span class="sum">of a row sum of ${rowSum(pattern, cell.query).toFixed(6)}</span>
+        ${weight(weightAt(pattern, query, key))} <span class="sum">${pattern.signed ? '' : t('reading.sum', { sum })}</span>
       </p>
-      <p>Where query ${cell.query} looks most:</p>
-      <ol>
-        ${topKeys(pattern, cell.query, KEYS_SHOWN).map(
-          ({ key, weight: share }) =>
-            html`<li>
-              <span>${key}</span>${this.#token(key)}<span class="bar" .style=${`--p:${share * 100}%`}></span
-              ><span>${weight(share)}</span>
-            </li>`,
-        )}
-      </ol>`;
+      <p>${t('reading.looks', { query })}</p>
+      ${this.#most(topKeys(pattern, query, KEYS_SHOWN).map(({ key: at, weight: share }) => ({ at, share })))}
+      <p>${t('reading.looked', { key })}</p>
+      ${this.#most(topQueries(pattern, key, KEYS_SHOWN).map(({ query: at, weight: share }) => ({ at, share })))}`;
+  }
+
+  #most(rows: readonly { at: number; share: number }[]): TemplateResult {
+    return html`<ol>
+      ${rows.map(
+        ({ at, share }) =>
+          html`<li>
+            <span>${at}</span>${this.#token(at)}<span class="bar" .style=${`--p:${Math.min(1, Math.abs(share)) * 100}%`}></span
+            ><span>${weight(share)}</span>
+          </li>`,
+      )}
+    </ol>`;
   }
 
   #rest(pattern: Pattern): TemplateResult {
+    if (pattern.signed) return html`<p>${t('reading.restSigned')}</p>`;
     const sums = Array.from({ length: pattern.size }, (_, query) => rowSum(pattern, query));
     const ends = [Math.min(...sums), Math.max(...sums)].map((sum) => sum.toFixed(6));
-    const range = [...new Set(ends)].join(' to ');
-    return html`<p>
-      Each row is a token that looks back (the query), each column a token it can look at (the key). Point at a cell for
-      its exact weight, click to keep it. The rows here sum to ${range}.
-    </p>`;
+    return html`<p>${t('reading.rest', { range: [...new Set(ends)].join(' – ') })}</p>`;
   }
 
   #token(position: number): TemplateResult {

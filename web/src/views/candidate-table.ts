@@ -1,8 +1,9 @@
-import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import { css, html, nothing, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
-import { controls, emit, shared } from './element.js';
+import { controls, emit, shared, View } from './element.js';
 import { logit, percent } from './format.js';
 import { tokenText } from './label.js';
+import { t } from './text.js';
 import type { CandidateRow } from './types.js';
 
 /**
@@ -12,11 +13,13 @@ import type { CandidateRow } from './types.js';
  * @fires gb-candidate - `CandidateRow`: the candidate that was clicked
  */
 @customElement('gb-candidate-table')
-export class CandidateTable extends LitElement {
+export class CandidateTable extends View {
   /** By the model's own distribution, best first. */
   @property({ attribute: false }) candidates: readonly CandidateRow[] = [];
   /** After the sampler's last stage, where a token was drawn. */
   @property({ attribute: false }) sampled: readonly CandidateRow[] | null = null;
+  /** What each of them was before a change, by token id; drawn as ghosts. */
+  @property({ attribute: false }) ghosts: ReadonlyMap<number, number> | null = null;
   /** Whether `sampled` is every token the sampler left. */
   @property({ type: Boolean }) complete = false;
   /** Id of the token that was drawn, or -1. */
@@ -104,6 +107,13 @@ export class CandidateTable extends LitElement {
       .key.after::before {
         background: var(--accent);
       }
+      .bars .before,
+      .key.ghost::before {
+        background: var(--ghost);
+      }
+      .was {
+        color: var(--ink-2);
+      }
       .key::before {
         content: '';
         display: inline-block;
@@ -127,18 +137,21 @@ export class CandidateTable extends LitElement {
     const after = this.sampled ? new Map(this.sampled.map((row) => [row.token.id, row])) : null;
     return html`<table>
       <caption class="sr-only">
-        ${after ? 'Candidates for this token, raw and as the sampler drew' : 'Candidates for the next token'}
+        ${t(after ? 'candidates.drawn' : this.ghosts ? 'candidates.changed' : 'candidates.next')}
       </caption>
       <thead>
         <tr>
-          <th scope="col"><span class="sr-only">Rank</span><span aria-hidden="true">#</span></th>
-          <th scope="col" class="token">Token</th>
+          <th scope="col"><span class="sr-only">${t('candidates.rank')}</span><span aria-hidden="true">#</span></th>
+          <th scope="col" class="token">${t('candidates.token')}</th>
           <td class="bars"></td>
           ${after
-            ? html`<th scope="col"><span class="key">Raw</span></th>
-                <th scope="col"><span class="key after">Sampled</span></th>`
-            : html`<th scope="col">Probability</th>
-                <th scope="col">Logit</th>`}
+            ? html`<th scope="col"><span class="key">${t('candidates.raw')}</span></th>
+                <th scope="col"><span class="key after">${t('candidates.sampled')}</span></th>`
+            : this.ghosts
+              ? html`<th scope="col"><span class="key ghost">${t('candidates.before')}</span></th>
+                  <th scope="col"><span class="key">${t('candidates.after')}</span></th>`
+              : html`<th scope="col">${t('candidates.short')}</th>
+                  <th scope="col">${t('candidates.logit')}</th>`}
         </tr>
       </thead>
       <tbody>
@@ -160,24 +173,26 @@ export class CandidateTable extends LitElement {
     return html`<tr class=${row.token.id === this.drawn ? 'drawn' : ''}>
       <td>${row.rank}</td>
       <th scope="row" class="token">${this.#token(row)}</th>
-      <td class="bars ${after ? 'two' : ''}" aria-hidden="true">
+      <td class="bars ${after || this.ghosts ? 'two' : ''}" aria-hidden="true">
+        ${this.ghosts ? bar(this.ghosts.get(row.token.id) ?? 0, 'before') : nothing}
         ${known ? bar(row.probability, '') : nothing}${final ? bar(final.probability, 'after') : nothing}
       </td>
+      ${this.ghosts && !after ? html`<td class="was">${percent(this.ghosts.get(row.token.id) ?? Number.NaN)}</td>` : nothing}
       <td>${known ? percent(row.probability) : '–'}</td>
-      ${after ? this.#final(final) : html`<td>${logit(row.logit)}</td>`}
+      ${after ? this.#final(final) : this.ghosts ? nothing : html`<td>${logit(row.logit)}</td>`}
     </tr>`;
   }
 
   /** Not being among the sampler's candidates means cut off only where those are all there are. */
   #final(row: CandidateRow | undefined): TemplateResult {
     if (row) return html`<td>${percent(row.probability)}</td>`;
-    return html`<td class="cut">${this.complete ? 'cut off' : '–'}</td>`;
+    return html`<td class="cut">${this.complete ? t('candidates.cut') : '–'}</td>`;
   }
 
   #token(row: CandidateRow): TemplateResult {
     const text = tokenText(row.token);
     if (this.action === '') {
-      const drawn = row.token.id === this.drawn ? html`<span class="sr-only">drawn: </span>` : nothing;
+      const drawn = row.token.id === this.drawn ? html`<span class="sr-only">${t('candidates.isDrawn')} </span>` : nothing;
       return html`${drawn}<bdi title="id ${row.token.id}">${text}</bdi>`;
     }
     const pick = (): void => {

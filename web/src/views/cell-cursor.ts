@@ -15,24 +15,37 @@ export interface CellSpace {
 
 /**
  * The cursor of a heat map: hovering previews a cell, a click (or Enter) locks it, Escape releases it, and arrow keys
- * move it. It knows cells, not pixels.
+ * move it. It knows cells, not pixels; the view tells it which cell a pointer is over. Bind it to the element that is
+ * pointed at with `ref(cursor.surface)`.
  */
 export class CellCursor implements ReactiveController {
   #hover: Cell | null = null;
   #locked: Cell | null = null;
   #keyboard: Cell | null = null;
+  #surface: HTMLElement | undefined;
 
   constructor(
     private readonly host: ReactiveControllerHost,
     private readonly space: () => CellSpace,
     private readonly changed: (cursor: CellCursor) => void,
+    private readonly cellAt: (event: MouseEvent) => Cell | null = () => null,
   ) {
     host.addController(this);
   }
 
-  hostConnected(): void {
-    // Nothing to set up: the view binds the handlers.
+  hostDisconnected(): void {
+    this.#hover = null;
+    this.#keyboard = null;
   }
+
+  /** Takes the element that is pointed at, for Lit's `ref`; undefined when it is gone. */
+  readonly surface = (element: Element | undefined): void => {
+    const next = element as HTMLElement | undefined;
+    if (next === this.#surface) return;
+    this.#listen(this.#surface, 'removeEventListener');
+    this.#surface = next;
+    this.#listen(next, 'addEventListener');
+  };
 
   /** The cell to show: what is hovered or under the keyboard, else what is locked. */
   get cell(): Cell | null {
@@ -111,6 +124,36 @@ export class CellCursor implements ReactiveController {
     return true;
   }
 
+  #listen(surface: HTMLElement | undefined, method: 'addEventListener' | 'removeEventListener'): void {
+    surface?.[method]('pointermove', this.#onPointer as EventListener);
+    surface?.[method]('pointerleave', this.#onLeave);
+    surface?.[method]('click', this.#onClick as EventListener);
+    surface?.[method]('keydown', this.#onKey as EventListener);
+    surface?.[method]('blur', this.#onBlur);
+  }
+
+  readonly #onPointer = (event: PointerEvent): void => {
+    if (event.pointerType !== 'touch') this.hover(this.cellAt(event));
+  };
+
+  readonly #onLeave = (): void => {
+    this.hover(null);
+  };
+
+  readonly #onClick = (event: PointerEvent): void => {
+    const cell = this.cellAt(event);
+    if (event.pointerType === 'touch') this.tap(cell);
+    else this.click(cell);
+  };
+
+  readonly #onKey = (event: KeyboardEvent): void => {
+    if (this.key(event)) event.preventDefault();
+  };
+
+  readonly #onBlur = (): void => {
+    this.blur();
+  };
+
   #seen(cell: Cell | null): Cell | null {
     if (!cell || cell.row < 0 || cell.column < 0) return null;
     const space = this.space();
@@ -161,4 +204,11 @@ function target(event: KeyboardEvent, { row, column }: Cell, space: CellSpace): 
 
 function same(a: Cell | null, b: Cell | null): boolean {
   return a === b || (a !== null && b !== null && a.row === b.row && a.column === b.column);
+}
+
+/** The option of a list that a pointer is over, as a cell of its one row; options say where they are by `data-at`. */
+export function optionAt(event: MouseEvent): Cell | null {
+  const [target] = event.composedPath();
+  const option = target instanceof Element ? target.closest<HTMLElement>('[data-at]') : null;
+  return option ? { row: 0, column: Number(option.dataset['at']) } : null;
 }

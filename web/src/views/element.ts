@@ -1,4 +1,28 @@
-import { css } from 'lit';
+import { css, LitElement, type PropertyDeclarations } from 'lit';
+import { currentGround, onEnvironment, type Ground } from './environment.js';
+
+/** What every view and element is: a component that is rendered again when the language or the ground changes. */
+export class View extends LitElement {
+  /** What pictures are painted on. */
+  protected ground: Ground = currentGround();
+  #leave: (() => void) | undefined;
+
+  static override readonly properties: PropertyDeclarations = { ground: { state: true } };
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.ground = currentGround();
+    this.#leave = onEnvironment(() => {
+      this.ground = currentGround();
+      this.requestUpdate();
+    });
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#leave?.();
+  }
+}
 
 /** Dispatches an event that crosses shadow roots. */
 export function emit(target: EventTarget, name: string, detail: unknown): void {

@@ -1,7 +1,8 @@
-import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import { css, html, nothing, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
-import { controls, emit, shared } from './element.js';
+import { controls, emit, shared, View } from './element.js';
 import { bytes, whole } from './format.js';
+import { t } from './text.js';
 
 /**
  * How far something long has come, in figures and as a bar.
@@ -9,12 +10,12 @@ import { bytes, whole } from './format.js';
  * @fires gb-cancel - the reader wants it stopped
  */
 @customElement('gb-progress-bar')
-export class ProgressBar extends LitElement {
+export class ProgressBar extends View {
   @property() label = '';
   @property({ type: Number }) done = 0;
   /** 0 where it is not known. */
   @property({ type: Number }) total = 0;
-  @property() unit: 'bytes' | 'tokens' = 'bytes';
+  @property() unit: 'bytes' | 'tokens' | 'pieces' = 'bytes';
   @property({ type: Boolean }) cancellable = false;
 
   static override readonly styles = [
@@ -66,7 +67,7 @@ export class ProgressBar extends LitElement {
     return html`<div class="line">
         <span class="label" id="label">${this.label}</span>
         <span class="figures">${this.#figures(known)}</span>
-        ${this.cancellable ? html`<button type="button" @click=${this.#cancel}>Cancel</button>` : nothing}
+        ${this.cancellable ? html`<button type="button" @click=${this.#cancel}>${t('progress.cancel')}</button>` : nothing}
       </div>
       <div
         class="track ${known ? '' : 'unknown'}"
@@ -83,9 +84,8 @@ export class ProgressBar extends LitElement {
 
   #figures(known: boolean): string {
     const show = this.unit === 'bytes' ? bytes : whole;
-    const unit = this.unit === 'bytes' ? '' : ' tokens';
-    if (known) return `${show(this.done)} of ${show(this.total)}${unit}`;
-    return this.done > 0 ? `${show(this.done)}${unit}` : '';
+    if (known) return t(`progress.${this.unit}`, { done: show(this.done), total: show(this.total) });
+    return this.done > 0 ? show(this.done) : '';
   }
 
   readonly #cancel = (): void => {

@@ -1,8 +1,9 @@
-import { css, html, LitElement, type TemplateResult } from 'lit';
+import { css, html, type TemplateResult } from 'lit';
 import { customElement, property, query } from 'lit/decorators.js';
-import { shared } from './element.js';
+import { shared, View } from './element.js';
 import { sizeCanvas } from './heat-canvas.js';
-import { place, rampFor, type Scale } from './ramp.js';
+import { divergingFor, place, placeSigned, rampFor, type Scale } from './ramp.js';
+import { t } from './text.js';
 
 const TICKS: Readonly<Record<Scale, readonly number[]>> = {
   linear: [0, 0.25, 0.5, 0.75, 1],
@@ -11,10 +12,11 @@ const TICKS: Readonly<Record<Scale, readonly number[]>> = {
 
 /** The colours of attention weights with their range. */
 @customElement('gb-ramp-legend')
-export class RampLegend extends LitElement {
-  @property({ type: Boolean }) dark = false;
+export class RampLegend extends View {
   @property() scale: Scale = 'sqrt';
-  @property() caption = 'attention weight';
+  @property() caption = '';
+  /** Whether the colours go both ways from 0. */
+  @property({ type: Boolean }) signed = false;
   @query('canvas') private readonly canvas!: HTMLCanvasElement;
 
   static override readonly styles = [
@@ -55,13 +57,15 @@ export class RampLegend extends LitElement {
   ];
 
   override render(): TemplateResult {
-    const scale = this.scale === 'sqrt' ? ', square-root scale' : '';
+    const ticks = this.signed ? [-1, -0.25, 0, 0.25, 1] : TICKS[this.scale];
+    const at = (tick: number): number => (this.signed ? placeSigned(tick, this.scale) : place(tick, this.scale));
+    const range = t(this.signed ? 'legend.signed' : 'legend.range');
     return html`<figure>
       <canvas aria-hidden="true"></canvas>
       <div class="ticks" aria-hidden="true">
-        ${TICKS[this.scale].map((tick) => html`<span .style=${`--at:${place(tick, this.scale) * 100}%`}>${tick}</span>`)}
+        ${ticks.map((tick) => html`<span .style=${`--at:${at(tick) * 100}%`}>${String(tick).replace('-', '−')}</span>`)}
       </div>
-      <figcaption>${this.caption}, 0 to 1${scale}</figcaption>
+      <figcaption>${this.caption}, ${range}${this.scale === 'sqrt' ? `, ${t('legend.sqrt')}` : ''}</figcaption>
     </figure>`;
   }
 
@@ -70,7 +74,7 @@ export class RampLegend extends LitElement {
     const context = sizeCanvas(this.canvas, width, 1);
     this.canvas.removeAttribute('style');
     if (!context) return;
-    const ramp = rampFor(this.dark);
+    const ramp = this.signed ? divergingFor(this.ground) : rampFor(this.ground);
     for (let x = 0; x < this.canvas.width; x++) {
       context.fillStyle = ramp.css(x / (this.canvas.width - 1));
       context.fillRect(x, 0, 1, this.canvas.height);

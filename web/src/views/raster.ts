@@ -1,5 +1,5 @@
 /** Attention matrices as pixels. */
-import { place, RAMP_STEPS, type Ramp, type Scale } from './ramp.js';
+import { place, placeSigned, RAMP_STEPS, type Ramp, type Scale } from './ramp.js';
 
 /** One head's attention pattern: T×T weights, row = query, column = key, row-major. */
 export interface Pattern {
@@ -7,6 +7,8 @@ export interface Pattern {
   readonly weights: Float32Array;
   /** Where the pattern begins in `weights`. */
   readonly offset: number;
+  /** Whether weights have a sign, as differences have; then the ramp diverges from 0. */
+  readonly signed?: boolean;
 }
 
 /** A part of a pattern: rows [top, bottom), columns [left, right). */
@@ -32,6 +34,13 @@ export function rowSum({ size, weights, offset }: Pattern, query: number): numbe
 /** The weights of a query that can be seen (keys up to the query), largest first. */
 export function topKeys(pattern: Pattern, query: number, limit: number): { key: number; weight: number }[] {
   return Array.from({ length: query + 1 }, (_, key) => ({ key, weight: weightAt(pattern, query, key) }))
+    .sort((a, b) => b.weight - a.weight)
+    .slice(0, limit);
+}
+
+/** The queries that look at a key most, largest first. */
+export function topQueries(pattern: Pattern, key: number, limit: number): { query: number; weight: number }[] {
+  return Array.from({ length: pattern.size - key }, (_, i) => ({ query: key + i, weight: weightAt(pattern, key + i, key) }))
     .sort((a, b) => b.weight - a.weight)
     .slice(0, limit);
 }
@@ -66,10 +75,11 @@ export function paintPattern(
         const line = offset + row * size;
         for (let column = left, end = Math.min(right, row + 1); column < end; column++) {
           const value = weights[line + column] ?? 0;
-          if (value > largest) largest = value;
+          if (Math.abs(value) > Math.abs(largest)) largest = value;
         }
       }
-      out[y * side + x] = ramp.packed[Math.round(place(largest, scale) * (RAMP_STEPS - 1))] ?? ramp.masked;
+      const at = pattern.signed ? placeSigned(largest, scale) : place(largest, scale);
+      out[y * side + x] = ramp.packed[Math.round(at * (RAMP_STEPS - 1))] ?? ramp.masked;
     }
   }
 }

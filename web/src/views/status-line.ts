@@ -1,6 +1,6 @@
-import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import { css, html, nothing, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
-import { shared } from './element.js';
+import { shared, View } from './element.js';
 import { visible } from './glyphs.js';
 
 /** An entry of the status line: what it is about, its value, and a longer explanation. */
@@ -12,7 +12,7 @@ export interface StatusItem {
 
 /** One line that tells the state of things. */
 @customElement('gb-status-line')
-export class StatusLine extends LitElement {
+export class StatusLine extends View {
   @property({ attribute: false }) items: readonly StatusItem[] = [];
 
   static override readonly styles = [

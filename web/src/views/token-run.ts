@@ -1,7 +1,8 @@
-import { css, html, LitElement, type PropertyValues, type TemplateResult } from 'lit';
+import { css, html, type PropertyValues, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
-import { CellCursor } from './cell-cursor.js';
-import { emit, shared } from './element.js';
+import { ref } from 'lit/directives/ref.js';
+import { CellCursor, optionAt } from './cell-cursor.js';
+import { emit, shared, View } from './element.js';
 import { visible } from './glyphs.js';
 import { tokenText } from './label.js';
 import type { TokenLabel } from './types.js';
@@ -19,10 +20,10 @@ export interface RunToken {
  * @fires gb-token-pick - `number | null`: the token that was locked or released
  */
 @customElement('gb-token-run')
-export class TokenRun extends LitElement {
+export class TokenRun extends View {
   @property({ attribute: false }) tokens: readonly RunToken[] = [];
   @property({ attribute: false }) selected: number | null = null;
-  @property() label = 'Generated tokens';
+  @property() label = '';
   readonly #cursor = new CellCursor(
     this,
     () => ({ rows: this.tokens.length > 0 ? 1 : 0, width: () => this.tokens.length }),
@@ -31,6 +32,7 @@ export class TokenRun extends LitElement {
       const picked = locked?.column ?? null;
       if (picked !== this.selected) emit(this, 'gb-token-pick', picked);
     },
+    (event) => optionAt(event),
   );
 
   static override readonly styles = [
@@ -76,9 +78,7 @@ export class TokenRun extends LitElement {
       dir="auto"
       aria-label=${this.label}
       aria-activedescendant=${active < 0 ? '' : `t${active}`}
-      @pointerleave=${this.#onLeave}
-      @keydown=${this.#onKey}
-      @blur=${this.#onBlur}
+      ${ref(this.#cursor.surface)}
       >${this.tokens.map((token, index) => this.#token(token, index, active))}</div
     >`;
   }
@@ -88,7 +88,6 @@ export class TokenRun extends LitElement {
   }
 
   #token({ token, text }: RunToken, index: number, active: number): TemplateResult {
-    const cell = { row: 0, column: index };
     // Without complete text (ids, split characters, special tokens) the token itself is shown.
     const glyph = text === '';
     const shown = glyph ? tokenText(token) : readable(text);
@@ -97,27 +96,10 @@ export class TokenRun extends LitElement {
       role="option"
       class="${glyph ? 'glyph' : ''} ${index === active ? 'active' : ''}"
       aria-selected=${index === this.selected ? 'true' : 'false'}
-      @pointerenter=${() => {
-        this.#cursor.hover(cell);
-      }}
-      @click=${() => {
-        this.#cursor.click(cell);
-      }}
+      data-at=${index}
       >${shown}</span
     >`;
   }
-
-  readonly #onLeave = (): void => {
-    this.#cursor.hover(null);
-  };
-
-  readonly #onKey = (event: KeyboardEvent): void => {
-    if (this.#cursor.key(event)) event.preventDefault();
-  };
-
-  readonly #onBlur = (): void => {
-    this.#cursor.blur();
-  };
 }
 
 /** Running text with its ordinary whitespace; anything else that cannot be seen is named. */

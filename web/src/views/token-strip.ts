@@ -1,65 +1,98 @@
-import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import { css, html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
-import { shared } from './element.js';
+import { ref } from 'lit/directives/ref.js';
+import { CellCursor, optionAt } from './cell-cursor.js';
+import { emit, shared, View } from './element.js';
 import { tokenText } from './label.js';
+import { rampFor } from './ramp.js';
+import { t } from './text.js';
 import type { TokenLabel } from './types.js';
 
 const SHOWN = 2048;
+/** Lightest shade of a token whose value is above 0: little is not nothing. */
+const FAINT = 0.06;
 
-/** A text as the tokens a model sees: each with its id, whitespace and split bytes visible. */
+/**
+ * A text as the tokens a model sees: each with its id, whitespace and split bytes visible, and, where given, shaded by
+ * a value of its own.
+ *
+ * @fires gb-token-preview - `number | null`: the token under the pointer or the keyboard, else the locked one
+ * @fires gb-token-pick - `number | null`: the token that was locked or released
+ */
 @customElement('gb-token-strip')
-export class TokenStrip extends LitElement {
+export class TokenStrip extends View {
   @property({ attribute: false }) tokens: readonly TokenLabel[] = [];
   /** What the list is, for screen readers. */
-  @property() label = 'Tokens';
+  @property() label = '';
   /** Position of a token to mark, or -1. */
   @property({ type: Number }) marked = -1;
   /** A second position to mark, or -1. */
   @property({ type: Number }) looked = -1;
+  /** A shade from 0 to 1 for each token; NaN for none. */
+  @property({ attribute: false }) shades: ArrayLike<number> | null = null;
+  /** What each token's value is, in words. */
+  @property({ attribute: false }) notes: readonly string[] = [];
+  @property({ attribute: false }) selected: number | null = null;
+  /** Whether ids stand beneath the tokens. */
+  @property({ type: Boolean }) ids = true;
+  readonly #cursor = new CellCursor(
+    this,
+    () => ({ rows: this.tokens.length > 0 ? 1 : 0, width: () => Math.min(SHOWN, this.tokens.length) }),
+    ({ cell, locked }) => {
+      emit(this, 'gb-token-preview', cell?.column ?? null);
+      const picked = locked?.column ?? null;
+      if (picked !== this.selected) emit(this, 'gb-token-pick', picked);
+    },
+    (event) => optionAt(event),
+  );
 
   static override readonly styles = [
     shared,
     css`
-      ol {
+      [role='listbox'] {
         display: flex;
         flex-wrap: wrap;
         gap: 3px;
-        margin: 0;
-        padding: 0;
-        list-style: none;
       }
-      li {
+      [role='option'] {
         display: grid;
         max-width: 100%;
         padding: 1px 5px 2px;
         border-radius: 4px;
-        background: var(--sunk);
+        background: var(--shade, var(--sunk));
         box-shadow: inset 0 0 0 1px var(--rule);
+        color: var(--on-shade, var(--ink));
+        cursor: pointer;
       }
       bdi {
         font-family: var(--mono);
         font-size: 0.875rem;
         overflow-wrap: anywhere;
-        color: var(--ink);
       }
       small {
         font-size: 0.6875rem;
         line-height: 1.1;
-        color: var(--ink-3);
+        color: var(--on-shade, var(--ink-3));
       }
       .special {
-        background: none;
+        background: var(--shade, none);
       }
       .special bdi {
-        color: var(--ink-2);
         font-style: italic;
       }
       .marked {
-        background: var(--accent-soft);
-        box-shadow: inset 0 0 0 2px var(--accent);
+        box-shadow: inset 0 0 0 2px var(--query);
       }
       .looked {
-        box-shadow: inset 0 0 0 2px var(--data);
+        box-shadow: inset 0 0 0 2px var(--key);
+      }
+      .active {
+        box-shadow: inset 0 0 0 2px var(--ink);
+      }
+      [aria-selected='true'] {
+        box-shadow:
+          inset 0 0 0 3px var(--accent),
+          inset 0 0 0 4px var(--surface);
       }
       p {
         margin: 0.4rem 0 0;
@@ -69,31 +102,66 @@ export class TokenStrip extends LitElement {
     `,
   ];
 
-  override render(): TemplateResult {
-    const more = this.tokens.length - SHOWN;
-    return html`<ol aria-label=${this.label}>
-        ${this.tokens.slice(0, SHOWN).map((token, position) => this.#token(token, position))}
-      </ol>
-      ${more > 0 ? html`<p>and ${more} more</p>` : nothing}`;
+  protected override willUpdate(changed: PropertyValues<this>): void {
+    if (changed.has('selected')) this.#cursor.lock(this.selected === null ? null : { row: 0, column: this.selected });
   }
 
-  #token(token: TokenLabel, position: number): TemplateResult {
-    const mark = position === this.marked ? 'marked' : position === this.looked ? 'looked' : '';
+  override render(): TemplateResult {
+    const more = this.tokens.length - SHOWN;
+    const active = this.#cursor.cell?.column ?? -1;
+    return html`<div
+        role="listbox"
+        tabindex="0"
+        aria-label=${this.label}
+        aria-activedescendant=${active < 0 ? nothing : `t${active}`}
+        ${ref(this.#cursor.surface)}
+      >
+        ${this.tokens.slice(0, SHOWN).map((token, position) => this.#token(token, position, active))}
+      </div>
+      ${more > 0 ? html`<p>${t('tokens.more', { more })}</p>` : nothing}`;
+  }
+
+  #token(token: TokenLabel, position: number, active: number): TemplateResult {
+    const mark = position === this.marked ? 'marked' : position === this.looked ? 'looked' : position === active ? 'active' : '';
     const text = tokenText(token);
     // Without a tokenizer a token is its id, which need not be said twice.
-    const id = text === String(token.id) ? nothing : html`<small><span class="sr-only">id </span>${token.id}</small>`;
-    return html`<li class="${mark} ${token.special ? 'special' : ''}" title=${describe(token, position)}>
-      <bdi>${text}</bdi>${id}
-    </li>`;
+    const id =
+      !this.ids || text === String(token.id) ? nothing : html`<small><span class="sr-only">${t('token.id')} </span>${token.id}</small>`;
+    const note = this.notes[position];
+    return html`<span
+      id="t${position}"
+      role="option"
+      data-at=${position}
+      aria-selected=${position === this.selected ? 'true' : 'false'}
+      class="${mark} ${token.special ? 'special' : ''}"
+      title=${describe(token, position, note)}
+      .style=${this.#shade(position)}
+    >
+      <bdi>${text}</bdi>${id}${note === undefined ? nothing : html`<span class="sr-only">${note}</span>`}
+    </span>`;
+  }
+
+  #shade(position: number): string {
+    const value = this.shades?.[position] ?? Number.NaN;
+    if (Number.isNaN(value)) return '';
+    const ramp = rampFor(this.ground);
+    const at = value > 0 ? Math.max(FAINT, value) : 0;
+    return `--shade:${ramp.css(at)};--on-shade:${ramp.ink(at)}`;
   }
 }
 
-function describe(token: TokenLabel, position: number): string {
-  const bytes = (token.bytes ?? []).map((byte) => byte.toString(16).toUpperCase().padStart(2, '0')).join(' ');
-  const parts = [`position ${position}`, `id ${token.id}`];
-  if (bytes !== '') parts.push(`bytes ${bytes}`);
-  if (token.special) parts.push('special');
+function describe(token: TokenLabel, position: number, note: string | undefined): string {
+  const bytes = hexBytes(token);
+  const parts = [t('token.position', { position }), `id ${token.id}`];
+  if (bytes !== '') parts.push(t('token.bytes', { bytes }));
+  if (token.special) parts.push(t('token.special'));
+  if (note !== undefined) parts.push(note);
   return parts.join(' · ');
+}
+
+/** A token's bytes as two hexadecimal digits each. */
+export function hexBytes({ bytes = [] }: TokenLabel): string {
+  return bytes.map((byte) => byte.toString(16).toUpperCase().padStart(2, '0')).join(' ');
 }
 
 declare global {

@@ -1,0 +1,111 @@
+import { css, html, nothing, type TemplateResult } from 'lit';
+import { customElement, property } from 'lit/decorators.js';
+import { controls, shared, View } from '../views/element.js';
+import { t } from '../views/text.js';
+import type { Change } from './edits.js';
+import { Watch } from './store.js';
+import type { Workspace } from './workspace.js';
+
+/** The changes made to the model, each with a way to take it back; nothing while there are none. */
+@customElement('gb-change-list')
+export class ChangeList extends View {
+  @property({ attribute: false }) ws!: Workspace;
+  protected readonly watch = new Watch(this, () => [this.ws.edits]);
+
+  static override readonly styles = [
+    shared,
+    controls,
+    css`
+      div {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: center;
+        gap: 0.4rem 0.8rem;
+        max-width: 1920px;
+        margin: 0 auto 1.1rem;
+        padding: 0.5rem 0.8rem;
+        border: 1px solid var(--rule);
+        border-inline-start: 4px solid var(--up);
+        border-radius: 8px;
+        background: var(--surface);
+        font-size: var(--small);
+      }
+      ul {
+        display: flex;
+        flex-wrap: wrap;
+        gap: 0.3rem;
+        margin: 0;
+        padding: 0;
+        list-style: none;
+      }
+      li button {
+        min-height: 26px;
+        padding: 0 0.6em;
+        font-size: var(--small);
+        font-weight: 400;
+      }
+      .all {
+        margin-inline-start: auto;
+      }
+    `,
+  ];
+
+  override render(): TemplateResult | typeof nothing {
+    const { edits } = this.ws;
+    if (edits.list.length === 0) return nothing;
+    return html`<div role="region" aria-label=${t('change.active')}>
+      <strong>${t('change.active')}</strong>
+      <ul>
+        ${edits.list.map(
+          (change) =>
+            html`<li>
+              <button
+                type="button"
+                title=${t('change.takeBack')}
+                @click=${() => {
+                  edits.toggle(change);
+                }}
+              >
+                <span class="sr-only">${t('change.takeBack')}: </span>${nameOfChange(change)} <span aria-hidden="true">×</span>
+              </button>
+            </li>`,
+        )}
+      </ul>
+      <button
+        type="button"
+        class="quiet all"
+        @click=${() => {
+          edits.set([]);
+        }}
+      >
+        ${t('change.clear')}
+      </button>
+    </div>`;
+  }
+}
+
+/** A change in a few words. */
+export function nameOfChange(change: Change): string {
+  switch (change.kind) {
+    case 'head':
+      return t('change.head', { ...change });
+    case 'attention':
+      return t('change.attention', { ...change });
+    case 'mlp':
+      return t('change.mlp', { ...change });
+    case 'layer':
+      return t('change.layer', { ...change });
+    case 'edge':
+      return t('change.edge', { ...change });
+    case 'patch':
+      return t('change.patch', { site: change.site, layer: change.layer, position: change.position, from: change.from });
+    case 'steer':
+      return t('change.steer', { towards: change.towards, away: change.away || '∅', strength: change.strength, layer: change.layer });
+  }
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'gb-change-list': ChangeList;
+  }
+}

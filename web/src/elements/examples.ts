@@ -1,0 +1,71 @@
+import type { TextKey } from '../views/text.js';
+import type { ViewValues } from './view-state.js';
+import type { Workspace } from './workspace.js';
+
+/** A prompt that shows something, with the view that shows it. */
+export interface Example {
+  readonly name: TextKey;
+  readonly about: TextKey;
+  readonly text: string;
+  readonly view: Partial<ViewValues>;
+  /** What head to look at, where the prompt has one of the kind. */
+  readonly role?: 'induction' | 'first_token' | 'previous_token';
+  readonly temperature?: number;
+}
+
+export const EXAMPLES: readonly Example[] = [
+  {
+    name: 'example.induction',
+    about: 'example.inductionAbout',
+    text: 'Tom had a red ball and a blue kite. Then Tom had a red ball and a blue',
+    view: { picture: 'arcs', mix: 'head' },
+    role: 'induction',
+  },
+  {
+    name: 'example.name',
+    about: 'example.nameAbout',
+    text: 'Once upon a time, there was a little girl named Lily. She loved to play. One day,',
+    view: { measure: 'surprisal', tab: 'lens' },
+  },
+  {
+    name: 'example.sink',
+    about: 'example.sinkAbout',
+    text: 'The sun was warm and the sky was blue. The birds sang in the trees.',
+    view: { picture: 'matrix', mix: 'head' },
+    role: 'first_token',
+  },
+  {
+    name: 'example.temperature',
+    about: 'example.temperatureAbout',
+    text: 'The little dog ran to the',
+    view: { tab: 'sampler' },
+    temperature: 2,
+  },
+];
+
+/** Shows an example in the page as it is. */
+export function showExample(ws: Workspace, { text, view, role, temperature }: Example): void {
+  ws.edits.set([]);
+  ws.view.set({ picture: 'matrix', mix: 'head', measure: 'none', tab: null, position: null, ...view });
+  if (temperature !== undefined) ws.generation.configure({ temperature, topK: 40, topP: 0.95, greedy: false });
+  ws.generation.discard();
+  ws.inspection.type(text);
+  void ws.inspection.run();
+  if (role) lookAt(ws, text, role);
+}
+
+/** Locks the strongest head of a kind once it is known, unless something else has been typed meanwhile. */
+function lookAt(ws: Workspace, text: string, role: string): void {
+  const leave = ws.heads.subscribe(() => {
+    if (ws.inspection.text !== text) {
+      leave();
+      return;
+    }
+    if (ws.heads.running || ws.heads.stale || ws.inspection.running) return;
+    const picture = ws.inspection.picture?.tokens.map((token) => token.text).join('') ?? '';
+    if (!picture.endsWith(text.slice(-12))) return;
+    leave();
+    const label = ws.heads.result?.labels.find((one) => one.role === role);
+    if (label) ws.inspection.lock({ layer: label.layer, head: label.head });
+  });
+}

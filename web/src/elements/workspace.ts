@@ -1,0 +1,256 @@
+import type { EditSpec, HeadsReport, Model, ModelSource, Surprisals } from '../client/index.js';
+import { tokenText } from '../views/label.js';
+import { t } from '../views/text.js';
+import { Analysis } from './analysis.js';
+import { Edits } from './edits.js';
+import { Generation } from './generation.js';
+import { History } from './history.js';
+import { houseModel, readRecorded, type HouseModel } from './house.js';
+import { Inspection } from './inspection.js';
+import { checked, fromFragment, toFragment, type ModelOrigin, type PageState } from './link.js';
+import { Session } from './session.js';
+import { Settings } from './settings.js';
+import { Store } from './store.js';
+import { PLAIN_VIEW, ViewState } from './view-state.js';
+import type { DevicePreference } from '../client/index.js';
+
+const REMEMBER_AFTER_MS = 400;
+const KEY = 'glassbox.session';
+/** Longest prompt whose ids are part of a link. */
+const LINKED_IDS = 600;
+
+/** Everything that is on the page, and what was there before. */
+export class Workspace extends Store {
+  readonly settings = new Settings();
+  readonly edits = new Edits();
+  readonly view = new ViewState();
+  readonly history = new History<PageState>();
+  readonly session: Session;
+  readonly inspection: Inspection;
+  readonly generation: Generation;
+  /** How each token of the prompt was expected. */
+  readonly expected: Analysis<object, Surprisals>;
+  /** What the heads do on this prompt. */
+  readonly heads: Analysis<object, HeadsReport>;
+  #origin: ModelOrigin | null = null;
+  #fingerprint = '';
+  #house: HouseModel | null = null;
+  #model: Model | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** What a link or the last visit left and waits for its model. */
+  #pending: PageState | null = null;
+
+  constructor(device: DevicePreference, allowSoftware: boolean) {
+    super();
+    this.session = new Session(device, allowSoftware);
+    this.inspection = new Inspection(this.session, this.edits);
+    this.generation = new Generation(this.session, this.inspection, this.edits);
+    this.expected = new Analysis(this.session, (_, signal) => this.model.analysis.surprisal({ ...this.run, signal }));
+    this.heads = new Analysis(this.session, (_, signal) => this.model.analysis.heads({ ...this.run, signal }));
+    this.session.subscribe(() => {
+      if (this.session.model !== this.#model) this.#adopt(this.session.model);
+    });
+    for (const store of [this.edits, this.view, this.inspection, this.generation]) {
+      store.subscribe(() => {
+        this.#rememberSoon();
+      });
+    }
+  }
+
+  get house(): HouseModel | null {
+    return this.#house;
+  }
+  get fingerprint(): string {
+    return this.#fingerprint;
+  }
+  /** The model that is open; analyses are only wanted while there is one. */
+  get model(): Model {
+    if (!this.#model) throw new DOMException('No model is open.', 'AbortError');
+    return this.#model;
+  }
+  /** The prompt on the screen with the changes made to the model, as analyses take it. */
+  get run(): { readonly tokens: readonly number[]; readonly edits: readonly EditSpec[] } {
+    const tokens = this.inspection.picture?.tokens ?? this.inspection.tokens;
+    return { tokens: tokens.map(({ id }) => id), edits: this.edits.specs };
+  }
+  /** Whether there is a picture that analyses can be of. */
+  get ready(): boolean {
+    return this.#model !== undefined && this.inspection.picture !== undefined && !this.inspection.recorded;
+  }
+  /** The position that is looked at. */
+  get position(): number {
+    const last = (this.inspection.picture?.tokens.length ?? 1) - 1;
+    return Math.min(this.view.values.position ?? last, last);
+  }
+
+  /** Opens what a link, the last visit or the site itself has to show. */
+  async begin(): Promise<void> {
+    this.#pending = fromFragment(location.hash) ?? kept();
+    const starting = this.session.start();
+    this.#house = houseModel(document.baseURI);
+    this.changed();
+    const origin = this.#pending?.model?.origin ?? (this.#house ? { kind: 'house' as const } : null);
+    if (origin?.kind === 'house' && this.#house) {
+      if (!this.#pending && this.#house.recorded !== null) void this.#showRecorded(this.#house.recorded);
+      await this.openHouse();
+    } else if (origin?.kind === 'urls') {
+      await this.open({ urls: origin.urls }, this.#pending?.model?.name ?? '', origin);
+    } else if (this.#pending?.model) {
+      await starting;
+      this.session.tell(t('notice.dropAgain', { name: this.#pending.model.name }), t('notice.dropAgainHint'));
+    }
+  }
+
+  openHouse(): Promise<boolean> {
+    const house = this.#house;
+    if (!house) return Promise.resolve(false);
+    return this.open({ urls: house.files }, house.name, { kind: 'house' });
+  }
+
+  async open(source: ModelSource, name: string, origin: ModelOrigin): Promise<boolean> {
+    const before = this.#origin;
+    this.#origin = origin;
+    const opened = await this.session.open(source, name);
+    if (!opened && this.#origin === origin) this.#origin = before;
+    return opened;
+  }
+
+  /** All that is needed to see the same again. */
+  state(): PageState {
+    const { inspection, generation, view } = this;
+    const ids = inspection.tokens.map(({ id }) => id);
+    const { layer, head } = inspection.chosen;
+    return {
+      model: this.#model && this.#origin ? { name: this.#model.info.name, fingerprint: this.#fingerprint, origin: this.#origin } : null,
+      text: inspection.text,
+      ids: ids.length <= LINKED_IDS ? ids : [],
+      changes: this.edits.list,
+      sampler: generation.sampler,
+      maxNewTokens: generation.maxNewTokens,
+      head: [layer, head],
+      locked: inspection.locked !== null,
+      view: view.values,
+    };
+  }
+
+  /** Shows what a state says, with the model that is open or the next one. */
+  apply(state: PageState): void {
+    this.view.set({ ...PLAIN_VIEW, ...state.view });
+    this.generation.configure({ ...state.sampler, maxNewTokens: state.maxNewTokens });
+    const { text, ids, head, locked } = state;
+    const now = this.state();
+    if (now.model && JSON.stringify([now.text, now.ids, now.changes]) === JSON.stringify([text, ids, state.changes])) {
+      this.inspection.lock({ layer: head[0], head: head[1] });
+      if (!locked) this.inspection.lock(null);
+      return;
+    }
+    this.inspection.restore({ text, ids, head, locked, model: state.model?.name ?? '' }, () => {
+      this.edits.set(state.changes);
+    });
+  }
+
+  undo(): void {
+    const state = this.history.undo();
+    if (state) this.apply(state);
+  }
+
+  redo(): void {
+    const state = this.history.redo();
+    if (state) this.apply(state);
+  }
+
+  /** An address that shows the same to whoever opens it. */
+  link(): string {
+    return `${location.origin}${location.pathname}#${toFragment(this.state())}`;
+  }
+
+  /** What a picture is of, in words and as data. */
+  provenance(): { lines: string[]; data: Record<string, unknown> } {
+    const info = this.#model?.info;
+    const { sampler } = this.generation;
+    const tokens = this.inspection.picture?.tokens ?? [];
+    const prompt = tokens.map((token) => tokenText(token)).join('');
+    const changes = this.edits.list.length;
+    const lines = [
+      t('figure.model', { name: info?.name ?? '–', fingerprint: this.#fingerprint.slice(0, 16) || '–' }),
+      t('figure.prompt', { prompt }),
+      t('figure.seed', { seed: sampler.seed, changes }),
+    ];
+    const data = {
+      model: info?.name,
+      fingerprint: this.#fingerprint,
+      tokens: tokens.map(({ id }) => id),
+      text: this.inspection.text,
+      changes: this.edits.list,
+      sampler,
+    };
+    return { lines, data };
+  }
+
+  async #showRecorded(address: string): Promise<void> {
+    try {
+      const { text, picture } = await readRecorded(address);
+      if (!this.inspection.picture && this.inspection.text === '') this.inspection.showRecorded(text, picture);
+    } catch {
+      // The live model comes anyway.
+    }
+  }
+
+  #adopt(model: Model | undefined): void {
+    this.#model = model;
+    this.#fingerprint = '';
+    this.expected.clear();
+    this.heads.clear();
+    this.history.clear();
+    const pending = this.#pending;
+    this.#pending = null;
+    if (model && pending) this.apply(pending);
+    else {
+      this.edits.set([]);
+      this.view.set({ pins: [], position: null });
+    }
+    if (model) void this.#readFingerprint(model, pending);
+    this.changed();
+  }
+
+  async #readFingerprint(model: Model, wanted: PageState | null): Promise<void> {
+    try {
+      const { fingerprint } = await model.analysis.fingerprint();
+      if (this.#model !== model) return;
+      this.#fingerprint = fingerprint;
+      const other = wanted?.model?.fingerprint ?? '';
+      if (other !== '' && other !== fingerprint) this.session.tell(t('notice.otherModel'), t('notice.otherModelHint'));
+      this.changed();
+    } catch (error) {
+      this.session.report(error);
+    }
+  }
+
+  #rememberSoon(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#remember();
+    }, REMEMBER_AFTER_MS);
+  }
+
+  #remember(): void {
+    // Half a change is nothing to come back to.
+    if (!this.#model || this.inspection.running || this.generation.running) return;
+    const state = this.state();
+    this.history.record(state);
+    try {
+      localStorage.setItem(KEY, JSON.stringify(state));
+    } catch {
+      // Without storage a reload begins anew.
+    }
+  }
+}
+
+/** What the last visit left. */
+function kept(): PageState | null {
+  try {
+    return checked(JSON.parse(localStorage.getItem(KEY) ?? 'null'));
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,6 @@
+import { deDeep } from './text-de-deep.js';
+import { dePage } from './text-de-page.js';
+import type { Catalogue } from './text.js';
+
+/** German. */
+export const de: Catalogue = { ...dePage, ...deDeep };

@@ -1,0 +1,81 @@
+import './dom.js';
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, test } from 'node:test';
+import { LANGUAGES, setLanguage } from '../src/views/environment.js';
+import { CATALOGUES, rich, t, type TextKey } from '../src/views/text.js';
+
+/** Texts that are the same in both languages: terms of the field and signs. */
+const SHARED = /^(Prompt|Query|Key|Head|MLP|Token|Tokens|Text|Chat|Logit|Top-k|Top-p|Min-p|Seed|System|Zoom|Arcs|Matrix|normal|position|Position|Neuron|score|[^A-Za-zÄÖÜäöü]*|.*\{.*|q · k|.*embedding.*)$/i;
+
+/** Every source of the page, but for the catalogues. */
+function sources(): string {
+  // The tests run from the bundle, in node_modules/.cache of web/.
+  const root = join(process.cwd(), 'src');
+  return readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !/text-(en|de)/.test(name))
+    .map((name) => readFileSync(join(root, name), 'utf8'))
+    .join('\n');
+}
+
+function places(text: string): string[] {
+  return [...new Set([...text.matchAll(/\{(\w+)/g)].map(([, name]) => name ?? ''))].sort();
+}
+
+afterEach(() => {
+  setLanguage('en');
+});
+
+describe('the catalogues', () => {
+  const keys = Object.keys(CATALOGUES.en).sort() as TextKey[];
+
+  test('have the same texts in every language, none of them empty', () => {
+    for (const language of LANGUAGES) {
+      assert.deepEqual(Object.keys(CATALOGUES[language]).sort(), keys, language);
+      for (const key of keys) assert.notEqual(CATALOGUES[language][key].trim(), '', `${language} ${key}`);
+    }
+  });
+
+  test('fill in the same places in every language', () => {
+    for (const key of keys) assert.deepEqual(places(CATALOGUES.de[key]), places(CATALOGUES.en[key]), key);
+  });
+
+  test('are really translated', () => {
+    const same = keys.filter((key) => CATALOGUES.de[key] === CATALOGUES.en[key] && !SHARED.test(CATALOGUES.en[key]));
+    assert.deepEqual(same, []);
+  });
+
+  test('hold nothing that the page does not say', () => {
+    const all = sources();
+    // Keys that are put together end in a part that is: `role.${role}.about`.
+    const used = (key: string): boolean => {
+      if (all.includes(`'${key}'`)) return true;
+      const parts = key.split('.');
+      return parts.some((_, i) => {
+        const stem = [...parts.slice(0, i), '${'].join('.');
+        return i > 0 && all.includes(`\`${stem}`);
+      });
+    };
+    assert.deepEqual(keys.filter((key) => !used(key)), []);
+  });
+});
+
+describe('a text', () => {
+  test('has its places filled, and agrees with numbers', () => {
+    assert.equal(t('prompt.count', { count: 1 }), '1 token');
+    assert.equal(t('prompt.count', { count: 2 }), '2 tokens');
+    setLanguage('de');
+    assert.equal(t('next.title'), 'Nächstes Token');
+  });
+
+  test('takes what is filled in as it is, however it looks', () => {
+    const hostile = '{name} <b>$1</b> \u202e';
+    assert.equal(t('notice.againModel', { name: hostile }), `It was started again, and ${hostile} is open again.`);
+  });
+
+  test('can be filled with templates, in the order of the language', () => {
+    const part = { template: true };
+    assert.deepEqual(rich('next.drawn', { token: part }).slice(0, 2), ['Drawn: ', part]);
+  });
+});
