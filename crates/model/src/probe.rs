@@ -51,6 +51,16 @@ impl Probe {
         self.sites.extend(sites.into_iter().filter(|site| site.exists(spec)));
     }
 
+    /// The part of the probe at sites that `wanted` names; logits are not in it.
+    pub fn part(&self, wanted: impl Fn(Site) -> bool) -> Self {
+        Self { sites: self.sites().filter(|site| wanted(*site)).collect(), all_logits: false }
+    }
+
+    /// Whether nothing is captured.
+    pub fn is_empty(&self) -> bool {
+        self.sites.is_empty() && !self.all_logits
+    }
+
     /// The sites to capture.
     pub fn sites(&self) -> impl Iterator<Item = Site> + '_ {
         self.sites.iter().copied()

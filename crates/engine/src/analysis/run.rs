@@ -9,6 +9,8 @@ use std::{cell::RefCell, collections::BTreeMap, ops::Range, rc::Rc};
 use burn::tensor::Tensor;
 use glassbox_model::{Captured, Edit, Hook, KvCache, ModelError, Observation, Probe, Site, check_edits};
 
+use web_time::Instant;
+
 use crate::{
     EngineError, Host, HostTensor, Model,
     collect::{CAPTURE_LIMIT, Collector, check_capture, finite, read},
@@ -28,6 +30,8 @@ pub struct Run {
     pub tokens: Vec<u32>,
     /// What was changed.
     pub edits: Vec<Edit>,
+    /// Milliseconds it took to run.
+    pub millis: f64,
     /// Input of each block, then the output of the last, `[1, position, hidden]` each; edits of a block's
     /// own input are not in it yet.
     stream: Vec<Tensor<3>>,
@@ -52,6 +56,19 @@ impl Run {
         base: Option<&Run>,
         host: &dyn Host,
     ) -> Result<Self, EngineError> {
+        Ok(Self::observed(model, tokens, edits, base, &Probe::default(), host).await?.0)
+    }
+
+    /// The same, and captures on the way what `probe` names in the blocks that have to run over all positions:
+    /// gives those tensors, and the rest of the probe.
+    async fn observed(
+        model: &Model,
+        tokens: &[u32],
+        edits: &[Edit],
+        base: Option<&Run>,
+        probe: &Probe,
+        host: &dyn Host,
+    ) -> Result<(Self, Vec<HostTensor>, Probe), EngineError> {
         let decoder = &model.decoder;
         decoder.check_tokens(tokens, 0)?;
         check_edits(edits, model.spec(), tokens.len())?;
@@ -64,8 +81,30 @@ impl Run {
             (Some(base), Some(start)) => (Some(base), start),
             _ => (None, Start { layer: 0, position: 0 }),
         };
-        let (stream, cache) = advance(model, tokens, edits, base, start, host).await?;
-        Ok(Self { tokens: tokens.to_vec(), edits: edits.to_vec(), stream, cache, logits: RefCell::default() })
+        let on_the_way = |site: Site| {
+            start.position == 0
+                && match site.block {
+                    Some(block) => block >= start.layer,
+                    None => start.layer == 0 && site.hook != Hook::LnFinal,
+                }
+        };
+        let mut rest = probe.part(|site| !on_the_way(site));
+        rest.all_logits = probe.all_logits;
+        let probe = probe.part(on_the_way);
+        check_capture(model.spec(), &probe, tokens.len())?;
+        let mut collector = Collector::new(0..tokens.len());
+        let began = Instant::now();
+        let (stream, cache) =
+            advance(model, tokens, edits, base, start, (&probe, &mut collector), host).await?;
+        let run = Self {
+            tokens: tokens.to_vec(),
+            edits: edits.to_vec(),
+            millis: began.elapsed().as_secs_f64() * 1e3,
+            stream,
+            cache,
+            logits: RefCell::default(),
+        };
+        Ok((run, collector.finish(), rest))
     }
 
     /// Where a run of these tokens and edits may start on this one, if anywhere but at the beginning.
@@ -235,6 +274,7 @@ async fn advance(
     edits: &[Edit],
     base: Option<&Run>,
     start: Start,
+    (probe, collector): (&Probe, &mut Collector),
     host: &dyn Host,
 ) -> Result<(Vec<Tensor<3>>, KvCache), EngineError> {
     let (decoder, layers) = (&model.decoder, model.spec().layers);
@@ -244,7 +284,6 @@ async fn advance(
     };
     cache.truncate(start.position);
     cache.expect(tokens.len());
-    let probe = Probe::default();
     let mut stream: Vec<Vec<Tensor<3>>> = (0..=layers)
         .map(|layer| match base {
             Some(base) if layer <= start.layer && start.layer > 0 => {
@@ -255,7 +294,7 @@ async fn advance(
         })
         .collect();
     for chunk in chunks(start.position..tokens.len(), model.chunk()) {
-        let mut observation = Observation::new(&probe, edits, chunk.start);
+        let mut observation = Observation::new(probe, edits, chunk.start);
         let mut x = match base {
             Some(base) if start.layer > 0 => base.stream(start.layer, chunk.clone()),
             _ => decoder.start(&tokens[chunk.clone()], chunk.start, &mut observation)?,
@@ -272,6 +311,9 @@ async fn advance(
             stream[layers].push(x);
         }
         cache.advance(chunk.len());
+        if !probe.is_empty() {
+            collector.collect(observation.captured, chunk.clone(), Vec::new()).await?;
+        }
         host.prefilled(chunk.end, tokens.len());
     }
     // Where only what follows the last block was edited, nothing was run, and the cache is whole.
@@ -341,23 +383,59 @@ impl Runs {
         edits: &[Edit],
         host: &dyn Host,
     ) -> Result<Rc<Run>, EngineError> {
-        let kept = self.list.borrow().iter().position(|run| run.tokens == tokens && run.edits == edits);
-        if let Some(index) = kept {
-            let mut list = self.list.borrow_mut();
-            let run = list.remove(index);
-            list.insert(0, run.clone());
-            return Ok(run);
+        Ok(self.trace(model, tokens, edits, &Probe::default(), host).await?.0)
+    }
+
+    /// The same with what `probe` captures over all positions, in the order of the forward pass.
+    pub async fn trace(
+        &self,
+        model: &Model,
+        tokens: &[u32],
+        edits: &[Edit],
+        probe: &Probe,
+        host: &dyn Host,
+    ) -> Result<(Rc<Run>, Vec<HostTensor>), EngineError> {
+        check_capture(model.spec(), probe, tokens.len())?;
+        let kept = self.kept(tokens, edits);
+        let (run, mut tensors, rest) = match kept {
+            Some(run) => (run, Vec::new(), probe.clone()),
+            None => {
+                let base = self.base(model, tokens, edits);
+                let (run, tensors, rest) =
+                    Run::observed(model, tokens, edits, base.as_deref(), probe, host).await?;
+                let run = Rc::new(run);
+                self.keep(run.clone());
+                (run, tensors, rest)
+            }
+        };
+        if !rest.is_empty() {
+            tensors.extend(run.capture(model, &rest, 0..run.len(), host).await?);
+            let order: Vec<String> = probe.sites().map(|site| site.to_string()).collect();
+            // Logits are no site, and last.
+            tensors.sort_by_key(|tensor| {
+                order.iter().position(|name| *name == tensor.name).unwrap_or(order.len())
+            });
         }
+        Ok((run, tensors))
+    }
+
+    fn kept(&self, tokens: &[u32], edits: &[Edit]) -> Option<Rc<Run>> {
+        let mut list = self.list.borrow_mut();
+        let index = list.iter().position(|run| run.tokens == tokens && run.edits == edits)?;
+        let run = list.remove(index);
+        list.insert(0, run.clone());
+        Some(run)
+    }
+
+    /// The kept run on which a new one has the least left to do.
+    fn base(&self, model: &Model, tokens: &[u32], edits: &[Edit]) -> Option<Rc<Run>> {
         let layers = model.spec().layers;
         let saved = |run: &Rc<Run>| {
             run.start_for(model, tokens, edits).map_or(0, |start| {
                 layers * tokens.len() - (layers - start.layer) * (tokens.len() - start.position)
             })
         };
-        let base = self.list.borrow().iter().max_by_key(|run| saved(run)).cloned();
-        let run = Rc::new(Run::new(model, tokens, edits, base.as_deref(), host).await?);
-        self.keep(run.clone());
-        Ok(run)
+        self.list.borrow().iter().max_by_key(|run| saved(run)).cloned()
     }
 
     fn keep(&self, run: Rc<Run>) {
