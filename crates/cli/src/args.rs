@@ -65,6 +65,10 @@ pub struct Trace {
     /// Heads to switch off, as LAYER.HEAD.
     #[arg(long, value_delimiter = ',')]
     pub ablate: Vec<String>,
+    /// A LoRA adapter to attach: a folder with adapter_config.json, or a GGUF adapter; its scale (1 where
+    /// none is given) after a colon. May be given again.
+    #[arg(long, value_name = "PATH[:SCALE]")]
+    pub adapter: Vec<String>,
     /// The safetensors file to write.
     #[arg(long)]
     pub out: PathBuf,
@@ -87,6 +91,10 @@ pub struct Generate {
     /// Print the new ids, comma-separated, instead of text.
     #[arg(long)]
     pub ids: bool,
+    /// A LoRA adapter to attach: a folder with adapter_config.json, or a GGUF adapter; its scale (1 where
+    /// none is given) after a colon. May be given again.
+    #[arg(long, value_name = "PATH[:SCALE]")]
+    pub adapter: Vec<String>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -8,7 +8,7 @@ use std::{
 };
 
 use glassbox_engine::{EngineError, Model, OpenDevice, Undisturbed, device};
-use glassbox_formats::{ByteSource, FileSet, ReadFuture, SourceError};
+use glassbox_formats::{Adapter, ByteSource, FileSet, ReadFuture, SourceError};
 use glassbox_text::Special;
 
 use crate::{
@@ -101,6 +101,23 @@ pub async fn device(backend: Backend) -> Result<OpenDevice, EngineError> {
 pub async fn model(path: &Path, backend: Backend) -> Result<Model, CliError> {
     let device = device(backend).await?;
     Ok(Model::open(open(path)?, &device, &Undisturbed).await?)
+}
+
+/// Opens a model and attaches adapters, each given as `PATH` or `PATH:SCALE`.
+pub async fn model_with(path: &Path, backend: Backend, adapters: &[String]) -> Result<Model, CliError> {
+    let mut model = model(path, backend).await?;
+    for adapter in adapters {
+        let (path, scale) = adapter_and_scale(adapter);
+        let adapter = Adapter::open(open(Path::new(path))?).await?;
+        model.attach(&adapter, scale).await?;
+    }
+    Ok(model)
+}
+
+/// Takes a scale off the end of an argument, where there is one: a path may have colons too.
+fn adapter_and_scale(argument: &str) -> (&str, f32) {
+    let scaled = argument.rsplit_once(':').and_then(|(path, scale)| Some((path, scale.parse().ok()?)));
+    scaled.unwrap_or((argument, 1.0))
 }
 
 /// The token ids of a prompt.

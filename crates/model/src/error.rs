@@ -100,6 +100,12 @@ pub enum ModelError {
     /// Nothing to run.
     #[error("there are no tokens to run the model on")]
     NoTokens,
+    /// An adapter that is not for this model.
+    #[error("the adapter does not fit the model: {problem}")]
+    Adapter {
+        /// What does not fit.
+        problem: String,
+    },
     /// The device could not give its numbers back.
     #[error("reading from the device failed: {0}")]
     Device(String),
@@ -126,6 +132,7 @@ impl ModelError {
             Self::TokenRange { .. } => "token_out_of_range",
             Self::Context { .. } => "context_full",
             Self::NoTokens => "no_tokens",
+            Self::Adapter { .. } => "adapter_mismatch",
             Self::Device(_) => "device_read",
             Self::Aborted => "aborted",
         }
@@ -156,6 +163,7 @@ impl ModelError {
             Self::TokenRange { .. } => "Use ids from 0 to the size of the vocabulary less one.".into(),
             Self::Context { .. } => "Shorten the prompt or ask for fewer new tokens.".into(),
             Self::NoTokens => "Type a prompt or give at least one token id.".into(),
+            Self::Adapter { .. } => "Open the model that the adapter was made for, or another adapter.".into(),
             Self::Device(_) => "Try again; if it fails again, use the CPU.".into(),
             Self::Aborted => "Run it again to go on.".into(),
         }

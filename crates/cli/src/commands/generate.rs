@@ -7,7 +7,7 @@ use glassbox_engine::Undisturbed;
 use crate::{args::Generate, error::CliError, files};
 
 pub async fn run(args: Generate) -> Result<(), CliError> {
-    let model = files::model(&args.model, args.backend).await?;
+    let model = files::model_with(&args.model, args.backend, &args.adapter).await?;
     let tokens = files::tokens(&model, &args.prompt)?;
     let as_ids = args.ids || model.tokenizer.is_none();
     let mut generation = model.generate(&tokens, args.n, args.sampler.into(), &[], &Undisturbed).await?;

@@ -12,7 +12,7 @@ use crate::{args::Trace, error::CliError, files};
 const ALL: [&str; 4] = ["logits", "pattern", "resid_post", "embed"];
 
 pub async fn run(args: Trace) -> Result<(), CliError> {
-    let model = files::model(&args.model, args.backend).await?;
+    let model = files::model_with(&args.model, args.backend, &args.adapter).await?;
     let tokens = files::tokens(&model, &args.prompt)?;
     let probe = probe(&args.capture, model.spec())?;
     let edits = ablations(&model, &args.ablate)?;

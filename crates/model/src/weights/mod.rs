@@ -1,5 +1,6 @@
 //! From a checkpoint's tensors to a decoder: all names and shapes checked first, then read.
 
+mod adapter;
 mod loader;
 mod parts;
 mod source;
