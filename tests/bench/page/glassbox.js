@@ -31,7 +31,8 @@ export async function open({ site, backend, model }) {
     },
     looks: {
       plain: ({ ids }) => open.trace({ tokens: ids }),
-      'patterns and residuals': ({ ids }) => open.trace({ tokens: ids, capture: ['pattern', 'resid_post'] }),
+      'patterns and residuals': (_, { ids }) => open.trace({ tokens: ids, capture: ['pattern', 'resid_post'] }),
+      // What the plain pass left may be used again: that is what a reader sees who switches a head off.
       'head of block 0 ablated': ({ ids }) => open.trace({ tokens: ids, edits: [ablation(0)] }),
       [`head of block ${layers - 1} ablated`]: ({ ids }) => open.trace({ tokens: ids, edits: [ablation(layers - 1)] }),
     },

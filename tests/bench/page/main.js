@@ -19,7 +19,9 @@ async function measure({ settings, prompts, looks, verify }) {
   if (!first) throw new Error('no prompt');
   const cold = await generate(contestant, first, first.count);
   const warm = [];
-  for (const prompt of prompts) warm.push(await generate(contestant, prompt, prompt.count));
+  for (const [index, prompt] of prompts.entries()) {
+    warm.push(await generate(contestant, turned(prompt, 1 + index), prompt.count));
+  }
   const { about, startMs, loadMs } = contestant;
   return {
     about,
@@ -32,6 +34,20 @@ async function measure({ settings, prompts, looks, verify }) {
     looks: await look(contestant, first, looks),
     verified: verify ? await answers(contestant, first, cold.tokens) : null,
   };
+}
+
+/**
+ * The same tokens from another one on: as much work, and no beginning in common with what was run before, so that no
+ * engine can answer from what it remembers.
+ *
+ * @param {import('./types').Prompt} prompt
+ * @param {number} by
+ * @returns {import('./types').Prompt}
+ */
+function turned({ ids, text }, by) {
+  const turn = (/** @type {any[]} */ list) => [...list.slice(by), ...list.slice(0, by)];
+  const words = text.split(' ').slice(1);
+  return { ids: turn(ids), text: turn(words).map((word) => ` ${word}`).join('') };
 }
 
 /**
@@ -80,7 +96,7 @@ async function generate(contestant, prompt, count) {
 }
 
 /**
- * Times the single passes in turn, so that whatever slows the machine down slows all of them.
+ * Times the single passes in turn, so that whatever slows the machine down slows all of them, on prompts that are new.
  *
  * @param {import('./types').Contestant} contestant
  * @param {import('./types').Prompt} prompt
@@ -90,9 +106,11 @@ async function look({ looks = {} }, prompt, times) {
   /** @type {Record<string, number[]>} */
   const found = {};
   for (let time = 0; time < times; time += 1) {
+    const given = turned(prompt, 4 + 2 * time);
+    const other = turned(prompt, 5 + 2 * time);
     for (const [name, run] of Object.entries(looks)) {
       const start = performance.now();
-      await run(prompt);
+      await run(given, other);
       (found[name] ??= []).push(performance.now() - start);
     }
   }

@@ -31,8 +31,8 @@ export interface Contestant {
   readonly greedy?: (prompt: Prompt, count: number) => Promise<number[]>;
   /** The logits after the prompt, up to a constant. */
   logits(prompt: Prompt): Promise<Float32Array>;
-  /** Single passes over a prompt, by name, the plain one first. */
-  readonly looks?: Readonly<Record<string, (prompt: Prompt) => Promise<unknown>>>;
+  /** Single passes by name, the plain one first. The second prompt is one that nothing has been run on. */
+  readonly looks?: Readonly<Record<string, (prompt: Prompt, other: Prompt) => Promise<unknown>>>;
 }
 
 /** A prompt as ids, and as the text that is split into these. */
@@ -53,7 +53,7 @@ export interface Generation {
 /** What is to be measured in one page. */
 export interface Plan {
   readonly settings: Settings;
-  /** Prompts with the number of new tokens after each; the first one is run cold too. */
+  /** Prompts with the number of new tokens after each. The first one is run cold as it is; warm, all begin elsewhere. */
   readonly prompts: readonly (Prompt & { readonly count: number })[];
   /** How often each single pass is timed; 0 for not at all. */
   readonly looks: number;

@@ -8,9 +8,13 @@
 export async function open({ modules, backend, model: [file], vocab, context }) {
   const root = new URL('@wllama/wllama/esm/', modules);
   const { Wllama, LoggerWithoutDebug } = await import(new URL('index.min.js', root).href);
+  const gpu = backend === 'webgpu';
+  /** @type {string[]} */
+  const said = [];
+  const keep = (/** @type {unknown[]} */ ...words) => void said.push(words.join(' '));
   const wllama = new Wllama(
     { default: new URL('wasm/wllama.wasm', root).href },
-    { suppressNativeLog: true, logger: { ...LoggerWithoutDebug, log() {}, warn() {} } },
+    { suppressNativeLog: !gpu, logger: { ...LoggerWithoutDebug, debug: keep, log: keep, warn: keep } },
   );
   const started = performance.now();
   // Straight into memory: its own download keeps a copy in the browser's file system first, which takes longer.
@@ -19,14 +23,17 @@ export async function open({ modules, backend, model: [file], vocab, context }) 
     n_threads: 1,
     n_ctx: context,
     n_parallel: 1,
-    ...(backend === 'webgpu' ? {} : { n_gpu_layers: 0 }),
+    ...(gpu ? {} : { n_gpu_layers: 0 }),
   });
   const loaded = performance.now();
+  if (gpu && !said.some((line) => /WebGPU\S* model buffer size/.test(line))) {
+    throw new Error('wllama found no adapter that it can use, and computes on the CPU instead');
+  }
   // Every prompt is computed whole, and what comes out is not cut short.
   const common = { temperature: 0, cache_prompt: false, ignore_eos: true };
 
   return {
-    about: `${Wllama.getLibllamaVersion()}, ${wllama.isSupportWebGPU() ? 'WebGPU found' : 'no WebGPU'}`,
+    about: Wllama.getLibllamaVersion(),
     // Its module is loaded with the model.
     startMs: 0,
     loadMs: loaded - started,

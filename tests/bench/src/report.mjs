@@ -32,13 +32,14 @@ const IDLE = 0.15;
  * @param {string} folder where comparisons and the modules' crates lie
  */
 export async function report(results, folder) {
-  const { rows } = results;
+  const engines = Object.keys(NAMES);
+  const rows = [...results.rows].sort((a, b) => engines.indexOf(a.engine) - engines.indexOf(b.engine));
   const parts = [
     head(results),
     inShort(rows.filter(({ backend }) => backend === 'wasm')),
-    speed('CPU: one thread of WebAssembly', results, 'wasm'),
-    long(results),
-    speed('WebGPU', results, 'webgpu'),
+    speed('CPU: one thread of WebAssembly', { ...results, rows }, 'wasm'),
+    long(rows),
+    speed('WebGPU', { ...results, rows }, 'webgpu'),
     looking(rows),
     download(rows),
     site(results),
@@ -63,7 +64,7 @@ function head({ date, commit, hardware, chromium, versions, busyCores, rows }) {
     `Measured on ${date.slice(0, 16).replace('T', ' ')} UTC at commit \`${commit}\`: ${cpu}, ${cores} cores,`,
     `${(memoryBytes / 2 ** 30).toFixed(0)} GiB, ${system}; headless Chromium ${chromium}; onnxruntime-web`,
     `${versions['onnxruntime-web']}; wllama ${versions['@wllama/wllama']}` +
-      ` (llama.cpp ${rows.find(({ engine, about }) => engine === 'wllama' && about !== '')?.about.split(',')[0] ?? 'unknown'}).`,
+      ` (llama.cpp ${rows.find(({ engine, about }) => engine === 'wllama' && about !== '')?.about ?? 'unknown'}).`,
     'Engines took turns in every round, each in a browser of its own. Figures are medians over rounds, with the least and',
     'the most in brackets. Absolute figures are this machine’s; read the ratios.',
   ];
@@ -180,8 +181,8 @@ function firstLine(text) {
   return (text.split('\n')[0] ?? '').replaceAll('|', '\\|');
 }
 
-/** @param {Results} results */
-function long({ rows }) {
+/** @param {readonly RowResult[]} rows */
+function long(rows) {
   const chosen = rows.filter((row) => row.backend === 'wasm' && values(row, prefill(512)).length > 0);
   if (chosen.length === 0) return '';
   const lines = chosen.map((row) => [
@@ -215,7 +216,8 @@ function looking(rows) {
     '## Looking',
     '',
     'One pass over 64 tokens through the client, from the call to the answer: plain, with every attention pattern and the',
-    'residual stream after every block brought back, and with one head switched off. No peer offers any of these.',
+    'residual stream after every block brought back, each on a new prompt; and with one head switched off, on the prompt of',
+    'the plain pass. No peer offers any of these.',
     '',
     table(['', 'ms', 'of the plain pass'], lines),
   ].join('\n');
@@ -352,7 +354,8 @@ function method({ rows, models }) {
     '## How it was measured',
     '',
     `- ${rounds} rounds. In each, every contestant gets a new browser, reads its model's files once without doing anything with`,
-    '  them (the raw read), loads, answers the 64-token prompt cold, then again (what is shown), then the long prompts.',
+    '  them (the raw read), loads, answers the 64-token prompt cold, then another one (what is shown), then the long prompts. No',
+    '  two prompts begin alike, so nothing can be answered from memory.',
     '- *prefill* is the time from the call to the first new token, *per new token* the mean of those after it; both are taken in',
     '  the page, so that passing messages counts. Greedy; 32 new tokens after 64, 8 after the others and on software adapters.',
     '- *load* holds the engine’s start. *of raw read* is the speed of loading the model, of the raw read; 1 is as fast as bytes come.',

@@ -43,6 +43,8 @@ export interface RowResult {
   kl: number | null;
   /** How many ids of the greedy continuation agree before the first that does not. */
   agreeing: number | null;
+  /** What it answered to the warm prompt: ids or text. */
+  answer: string | null;
   wire: Wire | null;
   /** Why it did not run. */
   failed: string | null;
