@@ -67,7 +67,7 @@ impl ByteSource for FileSource {
     }
 }
 
-/// The files of a model: a `.gguf` alone, or everything that lies in a folder.
+/// The files of a model: a `.gguf` (with the other parts of a split one), or everything that lies in a folder.
 pub fn open(path: &Path) -> Result<FileSet, CliError> {
     let failed = |source| CliError::Read { path: path.to_owned(), source };
     let mut files = FileSet::new();
@@ -83,9 +83,17 @@ pub fn open(path: &Path) -> Result<FileSet, CliError> {
         for path in paths {
             files.push(FileSource::open(&path)?);
         }
-    } else {
-        files.push(FileSource::open(path)?);
+        return Ok(files);
     }
+    // Where one part of a split GGUF is named, those beside it are meant too.
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    for part in glassbox_formats::gguf::part_names(name).unwrap_or_default() {
+        let beside = path.with_file_name(&part);
+        if part != name && beside.is_file() {
+            files.push(FileSource::open(&beside)?);
+        }
+    }
+    files.push(FileSource::open(path)?);
     Ok(files)
 }
 

@@ -43,6 +43,23 @@ impl Split {
     }
 }
 
+/// Most parts that are looked for by name.
+const MAX_NAMED_PARTS: u32 = 1000;
+
+/// The names of all parts of the split model that a file of this name is one of, in their order; `None`
+/// where it is called otherwise. For opening all of them where one was named.
+///
+/// ```
+/// let names = glassbox_formats::gguf::part_names("m-00002-of-00002.gguf").unwrap();
+/// assert_eq!(names, ["m-00001-of-00002.gguf", "m-00002-of-00002.gguf"]);
+/// assert_eq!(glassbox_formats::gguf::part_names("m.gguf"), None);
+/// ```
+pub fn part_names(name: &str) -> Option<Vec<String>> {
+    let (prefix, number, total) = shard_number(name).filter(|_| name.ends_with(".gguf"))?;
+    let possible = (1..=total).contains(&number) && (2..=MAX_NAMED_PARTS).contains(&total);
+    possible.then(|| (1..=total).map(|number| format!("{prefix}-{number:05}-of-{total:05}.gguf")).collect())
+}
+
 struct Part {
     file: usize,
     split: Split,

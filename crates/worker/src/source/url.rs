@@ -21,8 +21,14 @@ const BLOCK: u64 = 1 << 20;
 const SMALL_FILES: [&str; 4] =
     ["tokenizer.json", "tokenizer_config.json", "generation_config.json", "README.md"];
 
-/// Opens addresses: of files, or one of a folder in the hub's layout (or of the `.safetensors` in it).
+/// Opens addresses: of files, or one of a folder in the hub's layout (or of the `.safetensors` in it), or of
+/// one part of a split GGUF.
 pub async fn open(urls: &[String], work: &Work<'_>) -> Result<Vec<Rc<dyn ByteSource>>, WorkerError> {
+    let parts = match urls {
+        [url] => parts(url),
+        _ => None,
+    };
+    let urls = parts.as_deref().unwrap_or(urls);
     match urls {
         [url] if !file_name(url).ends_with(".gguf") => folder(url, work).await,
         _ => {
@@ -33,6 +39,15 @@ pub async fn open(urls: &[String], work: &Work<'_>) -> Result<Vec<Rc<dyn ByteSou
             Ok(files)
         }
     }
+}
+
+/// The addresses of all parts of a split GGUF, where `url` is that of one.
+fn parts(url: &str) -> Option<Vec<String>> {
+    let (path, query) = split_query(url);
+    let name = file_name(url);
+    let base = path.strip_suffix(name)?;
+    let names = glassbox_formats::gguf::part_names(name)?;
+    Some(names.into_iter().map(|name| format!("{base}{name}{query}")).collect())
 }
 
 /// Finds the files of a folder in the hub's layout.
