@@ -120,7 +120,7 @@ describe('a heat map', () => {
     map.addEventListener('gb-heat-pick', ({ detail }) => picked.push(detail));
     for (const key of ['ArrowDown', 'ArrowDown']) press(map, key);
     await map.updateComplete;
-    assert.match(textOf(map), /layer 1, head a: adds -4/);
+    assert.match(textOf(map), /layer 1, head a: adds −4/);
     press(map, 'Enter');
     assert.deepEqual(picked, [{ row: 1, column: 0 }]);
     press(map, 'ArrowUp');

@@ -44,8 +44,8 @@ describe('what a token looks like', () => {
     assert.equal(visible('\r\n\t '), '⟨000D⟩⏎⇥␣');
     assert.equal(visible(''), '∅');
   });
-  test('control pictures, which few fonts have, are named as controls; a real one stays', () => {
-    assert.equal(tokenText({ id: 1, display: 'a␛␡', bytes: [0x61, 0x1b, 0x7f] }), 'a⟨001B⟩⟨007F⟩');
+  test('what the worker has named stays as it is, and so do control pictures', () => {
+    assert.equal(tokenText({ id: 1, display: 'a⟨001B⟩⏎␣', bytes: [0x61, 0x1b, 0x0a, 0x20] }), 'a⟨001B⟩⏎␣');
     assert.equal(tokenText({ id: 1, display: '␛', bytes: [0xe2, 0x90, 0x9b] }), '␛');
   });
   test('emoji stay whole; their joiners alone are shown', () => {

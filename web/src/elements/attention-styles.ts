@@ -26,11 +26,13 @@ export const attentionStyles = css`
     display: flex;
     flex-wrap: wrap;
     align-items: center;
-    gap: 0.4rem 0.8rem;
+    gap: 0.4rem 0.6rem;
     margin-bottom: 0.6rem;
   }
   .heads select {
-    min-width: 3.6em;
+    min-width: 3.4em;
+    max-width: 9.5rem;
+    padding-inline: 0.35em;
   }
   .group {
     display: inline-flex;
@@ -38,7 +40,7 @@ export const attentionStyles = css`
   }
   .group button {
     min-height: 30px;
-    padding: 0.1em 0.7em;
+    padding: 0.1em 0.55em;
     border-radius: 0;
     font-size: var(--small);
   }

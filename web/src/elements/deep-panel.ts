@@ -64,8 +64,14 @@ export const deepStyles = [
       display: inline-flex;
       align-items: center;
       gap: 0.4em;
+      max-width: 100%;
       font-size: var(--small);
       color: var(--ink-2);
+    }
+    .row select,
+    .row input {
+      min-width: 0;
+      max-width: 100%;
     }
     bdi {
       font-family: var(--mono);
@@ -74,8 +80,8 @@ export const deepStyles = [
       opacity: 0.55;
     }
     .state {
-      min-height: 1.5em;
-      margin: 0 0 0.4rem;
+      min-height: 1.3em;
+      margin: 0;
       font-size: var(--small);
       color: var(--ink-2);
     }

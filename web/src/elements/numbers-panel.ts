@@ -1,4 +1,4 @@
-import { html, nothing, type TemplateResult } from 'lit';
+import { css, html, nothing, type TemplateResult } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
 import type { HeadDetail, Neurons } from '../client/index.js';
 import type { Cell } from '../views/cell-cursor.js';
@@ -8,7 +8,7 @@ import '../views/step-table.js';
 import '../views/sum-strip.js';
 import { t } from '../views/text.js';
 import { Analysis } from './analysis.js';
-import { DeepPanel } from './deep-panel.js';
+import { DeepPanel, deepStyles } from './deep-panel.js';
 import { effects } from './parts-panel.js';
 import { Watch } from './store.js';
 
@@ -25,6 +25,18 @@ interface HeadWish {
 /** One head at one query, number by number: from q and k to what it writes; and the neurons of its layer. */
 @customElement('gb-numbers-panel')
 export class NumbersPanel extends DeepPanel {
+  static override readonly styles = [
+    ...deepStyles,
+    css`
+      .sum {
+        margin: 0.6rem 0 0;
+        padding-inline-start: 1.2rem;
+        font-size: var(--small);
+        line-height: 1.6;
+      }
+    `,
+  ];
+
   @state() private key: number | null = null;
   @state() private neuron = 0;
   #head!: Analysis<HeadWish, HeadDetail>;

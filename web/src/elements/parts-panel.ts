@@ -31,7 +31,7 @@ export class PartsPanel extends DeepPanel {
   readonly #pins = new PinPicker(this, () => this.ws);
   #attribution!: Analysis<Wish, Attribution>;
   #promoted!: Analysis<{ part: PartName; position: number }, readonly Promotion[]>;
-  protected readonly watch = new Watch(this, () => [this.ws.inspection, this.ws.view, this.#attribution, this.#promoted]);
+  protected readonly watch = new Watch(this, () => [this.ws.inspection, this.ws.view, this.ws.expected, this.#attribution, this.#promoted]);
 
   override connectedCallback(): void {
     this.#attribution = new Analysis(this.ws.session, ({ against, ...wish }, signal) =>
@@ -60,9 +60,12 @@ export class PartsPanel extends DeepPanel {
       ${this.#pins.render()} ${this.state(this.#attribution)} ${attribution ? this.#drawn(attribution) : nothing}`;
   }
 
-  /** The first pinned token, else the most probable next one. */
+  /** The first pinned token, else the most probable one at the position that is looked at. */
   #token(): number | undefined {
-    return this.ws.view.values.pins[0] ?? this.ws.inspection.picture?.next[0]?.token.id;
+    const { ws } = this;
+    // Within the prompt, what the model itself would have said there.
+    const within = ws.expected.stale ? undefined : ws.expected.result?.expectations[ws.position + 1]?.top[0]?.token;
+    return ws.view.values.pins[0] ?? (within ?? ws.inspection.picture?.next[0]?.token)?.id;
   }
 
   #againstPicker(): TemplateResult {

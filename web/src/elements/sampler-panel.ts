@@ -94,7 +94,7 @@ export class SamplerPanel extends DeepPanel {
       )}
       <div class="row">
         <button type="button" class="quiet" ?disabled=${this.from === 0} @click=${this.#page(-PAGE)}>${t('table.before')}</button>
-        <span>${t('table.range', { from: whole(Math.min(all, this.from + 1)), to: whole(Math.min(all, this.from + PAGE)), all: whole(all) })}</span>
+        <span class="note">${t('table.range', { from: whole(Math.min(all, this.from + 1)), to: whole(Math.min(all, this.from + PAGE)), all: whole(all) })}</span>
         <button type="button" class="quiet" ?disabled=${this.from + PAGE >= all} @click=${this.#page(PAGE)}>${t('table.after')}</button>
       </div>`;
   }

@@ -20,8 +20,13 @@ export class AttentionReading extends View {
   static override readonly styles = [
     shared,
     css`
+      /* Room for what a cell says, so that nothing jumps while one points about. */
+      @media (min-width: 721px) {
+        :host {
+          min-height: 14.5rem;
+        }
+      }
       :host {
-        min-height: 11.5rem;
         font-size: var(--small);
         color: var(--ink-2);
       }

@@ -22,6 +22,7 @@ function belowHundred(value: number): string {
 /** `digits` significant digits without trailing zeros; below a hundred-millionth in scientific notation. */
 export function significant(value: number, digits: number): string {
   if (value === 0) return '0';
+  if (value < 0) return `−${significant(-value, digits)}`;
   const magnitude = Math.abs(value);
   if (magnitude < 1e-8) return value.toExponential(digits - 1).replace(/\.?0+e/, 'e');
   const decimals = Math.max(0, digits - 1 - Math.floor(Math.log10(magnitude)));

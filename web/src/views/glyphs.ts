@@ -8,8 +8,6 @@ const VARIATION = /[\u{fe00}-\u{fe0f}]/u;
 const EMOJI = /[\p{Extended_Pictographic}\p{Emoji_Modifier}]/u;
 const JOINER = '\u200d';
 const NAMED: Readonly<Record<string, string>> = { ' ': '␣', '\n': '⏎', '\t': '⇥' };
-/** What the worker writes for ASCII controls. Few fonts have them. */
-const PICTURE = /[\u2400-\u241f\u2421]/g;
 
 /** A token's display form with nothing invisible left in it. The empty string is shown as "∅". */
 export function visible(display: string): string {
@@ -29,15 +27,6 @@ function hidden(chars: readonly string[], at: number): boolean {
 
 function codePoint(char: string): string {
   return `⟨${(char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}⟩`;
-}
-
-/** The controls that pictures such as ␛ stand for, so that they are named as other controls are. */
-export function withoutPictures(display: string, bytes: readonly number[]): string {
-  return display.replace(PICTURE, (picture) => {
-    const control = picture === '␡' ? 0x7f : picture.charCodeAt(0) - 0x2400;
-    // A token may also hold the picture itself.
-    return bytes.includes(control) ? String.fromCharCode(control) : picture;
-  });
 }
 
 /** At most `length` user-perceived characters, with an ellipsis for the rest. */

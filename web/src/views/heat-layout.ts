@@ -42,7 +42,9 @@ export function layOut(shape: HeatShape, width: number, zoomed = 1): HeatLayout 
   const cellWidth = Math.min(most, Math.max(least, share)) * zoomed;
   const turned = shape.columnLabel * CHARACTER + 4 > cellWidth;
   const top = turned ? Math.min(84, 10 + shape.columnLabel * CHARACTER) : 20;
-  const cellHeight = shape.words ? WORD.height : Math.max(SMALLEST.height, Math.min(LARGEST.height, cellWidth * 0.8, 420 / Math.max(1, shape.rows)));
+  const rows = Math.max(1, shape.rows);
+  const high = Math.max(cellWidth * 0.8, Math.min(18, 240 / rows));
+  const cellHeight = shape.words ? WORD.height : Math.max(SMALLEST.height, Math.min(LARGEST.height, high, 420 / rows));
   return { left, top, cellWidth, cellHeight, group: shape.group, rows: shape.rows, columns: shape.columns, turned };
 }
 

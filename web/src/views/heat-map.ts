@@ -48,6 +48,8 @@ export class HeatMap extends View implements Keepable {
   @property() columnTitle = '';
   @property() valueTitle = '';
   @property({ attribute: false }) selected: Cell | null = null;
+  /** Whether colours only mark cells and stand for no number. */
+  @property({ type: Boolean }) marks = false;
   @property({ attribute: false }) show: (value: number) => string = (value) => significant(value, 4);
   @state() private layout: HeatLayout | null = null;
   @query('canvas') private readonly canvas!: HTMLCanvasElement | null;
@@ -194,12 +196,14 @@ export class HeatMap extends View implements Keepable {
           </div>
         </div>
       </div>
-      <div class="legend" aria-hidden="true">
+      ${this.marks
+        ? nothing
+        : html`<div class="legend" aria-hidden="true">
         <span>${this.show(data.signed ? -this.#limit(data) : 0)}</span>
         <span class="bar" .style=${`--ramp:${gradient(this.#ramp(data))}`}></span>
         <span>${this.show(this.#limit(data))}</span>
         <span>${this.valueTitle}</span>
-      </div>
+      </div>`}
       <p class="reading">${cell ? this.#describe(data, cell) : ''}</p>`;
   }
 
@@ -281,6 +285,7 @@ export class HeatMap extends View implements Keepable {
     const value = data.values[at] ?? Number.NaN;
     const where = `${this.rowTitle} ${data.rows[row] ?? row}, ${this.columnTitle} ${data.columns[column] ?? column}`;
     const word = data.words?.[at];
+    if (this.marks) return `${where}${value >= 0.5 ? `: ${this.valueTitle}` : ''}`;
     const what = Number.isNaN(value) ? t('cell.empty') : `${this.valueTitle} ${this.show(value)}`;
     const off = data.crossed?.has(at) ? `, ${t('cell.off')}` : '';
     return `${where}: ${word === undefined || word === '' ? '' : `${word}, `}${what}${off}`;

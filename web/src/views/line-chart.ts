@@ -81,10 +81,6 @@ export class LineChart extends View implements Keepable {
         stroke: var(--rule);
         stroke-width: 1px;
       }
-      .line {
-        fill: none;
-        stroke-width: 2px;
-      }
       .dot {
         stroke: none;
       }
@@ -95,6 +91,7 @@ export class LineChart extends View implements Keepable {
       .c4 { stroke: var(--ink); fill: var(--ink); }
       .c5 { stroke: var(--accent); fill: var(--accent); }
       .ghost { stroke: var(--ghost); fill: var(--ghost); }
+      .line { fill: none; stroke-width: 2px; }
 
       .cursor { stroke: var(--accent); stroke-width: 1px; }
       ul {

@@ -69,7 +69,7 @@ export class PatchGrid extends View {
           columnTitle=${t('lens.token')}
           valueTitle=${t('patch.held')}
           .data=${this.#data(this.source, this.#sourceValues())}
-          .show=${yes}
+          marks
           @pointerdown=${this.#onGrab}
           @gb-heat-pick=${this.#onSourcePick}
         ></gb-heat-map>
@@ -80,7 +80,7 @@ export class PatchGrid extends View {
           columnTitle=${t('lens.token')}
           valueTitle=${t('patch.reached')}
           .data=${this.#data(this.target, this.#targetValues())}
-          .show=${yes}
+          marks
           @pointermove=${this.#onMove}
           @gb-heat-pick=${this.#onTargetPick}
         ></gb-heat-map>
@@ -176,11 +176,6 @@ export class PatchGrid extends View {
     if (!map) throw new Error('the target grid is not there');
     return map;
   }
-}
-
-/** The colours of these grids mark cells; they stand for no number. */
-function yes(value: number): string {
-  return value >= 0.5 ? t('patch.yes') : '';
 }
 
 declare global {

@@ -118,7 +118,17 @@ function interpolate(stops: readonly Oklch[], t: number): Oklch {
   const to = stops[index + 1];
   if (!from || !to) throw new RangeError('a ramp needs two stops');
   const f = position - index;
-  return [from[0] + (to[0] - from[0]) * f, from[1] + (to[1] - from[1]) * f, from[2] + (to[2] - from[2]) * f];
+  // Along a straight line in the plane of colours: turning the hue would lead from blue to orange through green.
+  const [start, end] = [onPlane(from), onPlane(to)];
+  const x = start[0] + (end[0] - start[0]) * f;
+  const y = start[1] + (end[1] - start[1]) * f;
+  return [from[0] + (to[0] - from[0]) * f, Math.hypot(x, y), (Math.atan2(y, x) * 180) / Math.PI];
+}
+
+/** Chroma and hue as a place in the plane of colours. */
+function onPlane([, chroma, hue]: Oklch): [x: number, y: number] {
+  const angle = (hue * Math.PI) / 180;
+  return [chroma * Math.cos(angle), chroma * Math.sin(angle)];
 }
 
 function pack([r, g, b]: Rgb): number {

@@ -141,7 +141,6 @@ export const deDeep = {
   'patch.targetGrid': 'Ziel: Schichten und Tokens des Prompts',
   'patch.held': 'von hier genommen',
   'patch.reached': 'hier eingesetzt',
-  'patch.yes': 'ja',
   'patch.grab': 'Nehmen Sie eine Zelle der Quelle.',
   'patch.holding': 'Gehalten: Schicht {layer}, Token {position} {word}. Auf ein Token des Ziels legen.',
   'sweep.title': 'Alle Zellen der Reihe nach',

@@ -141,7 +141,6 @@ export const enDeep = {
   'patch.targetGrid': 'Target: layers and tokens of the prompt',
   'patch.held': 'taken from here',
   'patch.reached': 'put in here',
-  'patch.yes': 'yes',
   'patch.grab': 'Take a cell of the source.',
   'patch.holding': 'Holding layer {layer}, token {position} {word}: drop it on a token of the target.',
   'sweep.title': 'Patch sweep',

@@ -1,7 +1,7 @@
 /** English: the bench and what is around it. */
 export const enPage = {
   'table.pages': 'Pages of the table',
-  'table.before': 'Before',
+  'table.before': 'Back',
   'table.after': 'Next',
   'table.range': '{from} to {to} of {all}',
   'figure.table': 'As a table',

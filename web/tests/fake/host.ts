@@ -13,6 +13,7 @@ import {
   type Stage,
   type Token,
 } from '../../src/client/protocol.gen.js';
+import { answersTo } from './analyses.js';
 
 /** Texts of the ids it has given out. */
 const vocabulary = new Map<number, string>();
@@ -60,23 +61,23 @@ export class Host {
       case 'generate':
         await this.#generate(id, request);
         break;
-      case 'lens':
-      case 'attribute':
-      case 'promoted':
-      case 'norms':
-      case 'head':
-      case 'neurons':
-      case 'heads':
-      case 'bench':
-      case 'compare':
-      case 'surprisal':
-      case 'score':
-      case 'sweep':
-      case 'export':
-      case 'fingerprint':
-      case 'chat':
-        this.#fail(id, 'unsupported', 'This host does not analyse.', 'Use the engine.');
+      default:
+        await this.#analyse(id, request);
     }
+  }
+
+  async #analyse(id: number, request: Request): Promise<void> {
+    const info = this.#need(id);
+    if (!info) return;
+    await pause(10);
+    if (this.#stopped(id)) return;
+    const answers = answersTo(request, {
+      info,
+      tokens: (input) => inputTokens(input, info),
+      candidates: (seed) => candidates(seed, info),
+    });
+    if (!answers) this.#fail(id, 'unsupported', 'This host does not analyse.', 'Use the engine.');
+    for (const { event, buffers } of answers ?? []) this.post({ id, event, buffers }, buffers);
   }
 
   async #open(id: number, source: Source): Promise<void> {
