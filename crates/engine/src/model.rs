@@ -128,7 +128,7 @@ fn end_tokens(checkpoint: &Checkpoint, tokenizer: Option<&Tokenizer>) -> Vec<u32
         Some(value) => as_id(value).into_iter().collect(),
         None => Vec::new(),
     };
-    ids.extend(tokenizer.and_then(Tokenizer::eos));
+    ids.extend(tokenizer.map(Tokenizer::end_tokens).unwrap_or_default());
     ids.sort_unstable();
     ids.dedup();
     ids

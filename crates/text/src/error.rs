@@ -35,7 +35,7 @@ pub enum TextError {
         limit: usize,
     },
     /// `tokenizer.ggml.model` names a kind of vocabulary this version does not know.
-    #[error("the vocabulary is of the kind '{kind}'; known kinds are gpt2 and llama")]
+    #[error("the vocabulary is of the kind '{kind}'; known kinds are gpt2, llama, t5 and bert")]
     UnknownKind {
         /// The kind in the file.
         kind: String,

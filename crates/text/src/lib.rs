@@ -1,7 +1,7 @@
 //! Text to token ids and back.
 //!
 //! A [`Tokenizer`] is read from a hub `tokenizer.json` or from the vocabulary inside a GGUF file
-//! (kinds `gpt2` and `llama`). Every token is known by its raw bytes ([`Piece`]), so that text is
+//! (kinds `gpt2`, `llama`, `t5` and `bert`). Every token is known by its raw bytes ([`Piece`]), so that text is
 //! rebuilt without loss even where a token holds a part of a character; [`DecodeStream`] does so
 //! while a model generates, and [`display`] shows any bytes visibly. A [`chat::ChatTemplate`] turns
 //! messages into the prompt a chat model expects.
@@ -11,27 +11,25 @@
 #![forbid(unsafe_code)]
 
 mod alphabet;
-mod byte_level;
 pub mod chat;
 mod checked;
 mod decoder;
 mod display;
 mod error;
+mod gguf;
 mod hub;
 mod limits;
 mod offsets;
-mod patterns;
 mod pieces;
 mod pipeline;
 mod precompiled;
-mod sentencepiece;
 mod stream;
 mod tokenizer;
 
 pub use display::display;
 pub use error::TextError;
+pub use gguf::known_pre_tokenizers;
 pub use limits::{MAX_CHAT_TEMPLATE_BYTES, MAX_TEXT_BYTES, MAX_TOKENIZER_JSON_BYTES, MAX_TOKENS};
-pub use patterns::known_pre_tokenizers;
 pub use pieces::Piece;
 pub use stream::DecodeStream;
 pub use tokenizer::{Special, Tokenizer};

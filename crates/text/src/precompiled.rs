@@ -12,15 +12,52 @@ use crate::error::TextError;
 /// Checks the base64 text of a `precompiled_charsmap`.
 pub(crate) fn check(charsmap: &str) -> Result<(), TextError> {
     let bytes = STANDARD.decode(charsmap).map_err(|error| damaged(&error.to_string()))?;
-    let (size, rest) = bytes.split_first_chunk::<4>().ok_or_else(|| damaged("it is empty"))?;
-    let size = u32::from_le_bytes(*size) as usize / 4 * 4;
-    if size > rest.len() {
-        return Err(damaged("its trie is longer than the map"));
+    CharacterMap::new(&bytes).map(drop)
+}
+
+/// A character map: what the longest known beginning of a text becomes.
+#[derive(Debug)]
+pub(crate) struct CharacterMap {
+    trie: Vec<u32>,
+    /// Replacements, each ended by a zero byte.
+    replacements: String,
+}
+
+impl CharacterMap {
+    /// Reads a map, and visits every position that it leads to.
+    pub(crate) fn new(bytes: &[u8]) -> Result<Self, TextError> {
+        let (size, rest) = bytes.split_first_chunk::<4>().ok_or_else(|| damaged("it is empty"))?;
+        let size = u32::from_le_bytes(*size) as usize / 4 * 4;
+        if size > rest.len() {
+            return Err(damaged("its trie is longer than the map"));
+        }
+        let (trie, replacements) = rest.split_at(size);
+        let trie = trie.as_chunks::<4>().0.iter().map(|unit| u32::from_le_bytes(*unit)).collect::<Vec<_>>();
+        let replacements = std::str::from_utf8(replacements).map_err(|_| damaged("its text is not UTF-8"))?;
+        visit(&trie, replacements)?;
+        Ok(Self { trie, replacements: replacements.to_owned() })
     }
-    let (trie, replacements) = rest.split_at(size);
-    let trie: Vec<u32> = trie.as_chunks::<4>().0.iter().map(|unit| u32::from_le_bytes(*unit)).collect();
-    let replacements = std::str::from_utf8(replacements).map_err(|_| damaged("its text is not UTF-8"))?;
-    visit(&trie, replacements)
+
+    /// The length of the longest known beginning of `text`, and what replaces it.
+    pub(crate) fn longest(&self, text: &[u8]) -> Option<(usize, &[u8])> {
+        let mut base = offset(*self.trie.first()?);
+        let mut found = None;
+        for (at, &byte) in text.iter().enumerate().take_while(|&(_, &byte)| byte != 0) {
+            let child = base ^ usize::from(byte);
+            let unit = *self.trie.get(child)?;
+            if unit & (1 << 31 | 0xFF) != u32::from(byte) {
+                break;
+            }
+            base = child ^ offset(unit);
+            if unit >> 8 & 1 == 1 {
+                found = Some((at + 1, *self.trie.get(base)? & !(1 << 31)));
+            }
+        }
+        let (len, value) = found?;
+        let replacement = self.replacements.as_bytes().get(value as usize..)?;
+        let end = replacement.iter().position(|&byte| byte == 0).unwrap_or(replacement.len());
+        Some((len, &replacement[..end]))
+    }
 }
 
 /// Follows the trie to every position it leads to.

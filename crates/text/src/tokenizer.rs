@@ -7,12 +7,12 @@ use glassbox_formats::TokenizerFiles;
 use glassbox_formats::gguf::Vocabulary;
 
 use crate::error::TextError;
+use crate::gguf::{self, SentencePiece, Unigram, WordPiece};
+use crate::hub;
 use crate::limits::MAX_TEXT_BYTES;
 use crate::pieces::{Piece, PieceTable};
 use crate::pipeline::Pipeline;
-use crate::sentencepiece::SentencePiece;
 use crate::stream::{DecodeStream, Trim};
-use crate::{byte_level, hub, sentencepiece};
 
 /// Whether special tokens take part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,6 +35,10 @@ pub(crate) enum Encoder {
     Pipeline(Box<Pipeline>),
     /// SentencePiece's BPE by scores (GGUF kind `llama`).
     SentencePiece(Box<SentencePiece>),
+    /// SentencePiece's unigram model (GGUF kind `t5`).
+    Unigram(Box<Unigram>),
+    /// BERT's word pieces (GGUF kind `bert`).
+    WordPiece(Box<WordPiece>),
 }
 
 /// Everything a loaded tokenizer consists of.
@@ -50,9 +54,24 @@ pub(crate) struct Parts {
     pub(crate) edges_in_chat: bool,
     pub(crate) bos: Option<u32>,
     pub(crate) eos: Option<u32>,
+    /// All tokens that end an answer.
+    pub(crate) end_tokens: Vec<u32>,
 }
 
 impl Parts {
+    /// The parts of a GGUF vocabulary: `edges` are added before and after a text, `ends` are BOS
+    /// and EOS.
+    pub(crate) fn gguf(
+        encoder: Encoder,
+        pieces: PieceTable,
+        trim: Trim,
+        edges: (Vec<u32>, Vec<u32>),
+        ends: (Option<u32>, Option<u32>),
+    ) -> Self {
+        let ((before, after), (bos, eos)) = (edges, ends);
+        Self { encoder, pieces, trim, before, after, edges_in_chat: true, bos, eos, end_tokens: Vec::new() }
+    }
+
     /// Checks that every id the tokenizer may add by itself is one of its tokens.
     pub(crate) fn check(self) -> Result<Tokenizer, TextError> {
         let added = self.before.iter().chain(&self.after).chain(&self.bos).chain(&self.eos);
@@ -107,21 +126,20 @@ impl Tokenizer {
             TokenizerFiles { json: Some(json), config, .. } => {
                 hub::load(json, config.as_ref())?.check().map(Some)
             }
-            TokenizerFiles { vocabulary: Some(vocabulary), .. } => Self::from_gguf(vocabulary).map(Some),
+            TokenizerFiles { vocabulary: Some(vocabulary), .. } if !gguf::is_none(vocabulary) => {
+                Self::from_gguf(vocabulary).map(Some)
+            }
             _ => Ok(None),
         }
     }
 
-    /// Takes the vocabulary of a GGUF file: kinds `gpt2` (byte-level BPE) and `llama` (SentencePiece).
+    /// Takes the vocabulary of a GGUF file: kinds `gpt2` (byte-level BPE), `llama` (SentencePiece's
+    /// BPE), `t5` (SentencePiece's unigram model) and `bert` (word pieces). The ids are llama.cpp's.
     ///
     /// # Errors
     /// [`TextError::UnknownKind`], [`TextError::UnknownPreTokenizer`] or an inconsistent vocabulary.
     pub fn from_gguf(vocabulary: &Vocabulary) -> Result<Self, TextError> {
-        match vocabulary.model.as_str() {
-            "gpt2" => byte_level::load(vocabulary)?.check(),
-            "llama" => sentencepiece::load(vocabulary)?.check(),
-            kind => Err(TextError::UnknownKind { kind: crate::error::shorten(kind) }),
-        }
+        gguf::load(vocabulary)?.check()
     }
 
     /// The token ids of `text`.
@@ -142,6 +160,8 @@ impl Tokenizer {
             match &parts.encoder {
                 Encoder::Pipeline(pipeline) => pipeline.encode(text, special, &mut ids)?,
                 Encoder::SentencePiece(model) => model.encode(text, special, &mut ids)?,
+                Encoder::Unigram(model) => model.encode(text, special, &mut ids)?,
+                Encoder::WordPiece(model) => model.encode(text, special, &mut ids)?,
             }
         }
         if special == Special::Add {
@@ -195,6 +215,12 @@ impl Tokenizer {
     /// The token that ends a text, where the model has one.
     pub fn eos(&self) -> Option<u32> {
         self.0.eos
+    }
+
+    /// All tokens that end an answer: EOS, and for a GGUF vocabulary those that llama.cpp knows by
+    /// name (`<|im_end|>`, `<end_of_turn>`, …).
+    pub fn end_tokens(&self) -> &[u32] {
+        &self.0.end_tokens
     }
 
     /// The ids that stand before and after a rendered conversation.

@@ -8,6 +8,7 @@ mod common;
 
 use std::collections::HashMap;
 
+use glassbox_formats::TokenizerFiles;
 use glassbox_formats::gguf::{TokenType, Vocabulary};
 use glassbox_text::{Special, TextError, Tokenizer, known_pre_tokenizers};
 use serde_json::Value;
@@ -185,7 +186,7 @@ fn error(change: impl FnOnce(&mut Vocabulary)) -> TextError {
 
 #[test]
 fn bad_vocabularies_are_named_errors() {
-    assert_eq!(error(|v| v.model = "t5".into()).code(), "vocabulary_kind");
+    assert_eq!(error(|v| v.model = "rwkv".into()).code(), "vocabulary_kind");
     assert_eq!(error(|v| v.scores.clear()).code(), "tokenizer_invalid");
     assert_eq!(error(|v| v.scores[3] = f32::NAN).code(), "tokenizer_invalid");
     assert_eq!(error(|v| v.scores.truncate(3)).code(), "tokenizer_invalid");
@@ -207,6 +208,49 @@ fn bad_vocabularies_are_named_errors() {
     assert_eq!(gpt2(|v| v.merges[0] = "x".into()).code(), "tokenizer_invalid");
     assert_eq!(gpt2(|v| v.merges[0] = "th e and more".into()).code(), "tokenizer_invalid");
     assert_eq!(gpt2(|v| v.merges[0] = String::new()).code(), "tokenizer_invalid");
+}
+
+#[test]
+fn bad_character_maps_and_scores_are_named_errors() {
+    let unigram = |change: fn(&mut Vocabulary)| {
+        error(|v| {
+            v.model = "t5".into();
+            v.unknown = Some(0);
+            change(v);
+        })
+    };
+    for map in [&[1][..], &[4, 0, 0, 0], &[4, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0], &[0, 0, 0, 0, 0xff]] {
+        let mut vocabulary = Vocabulary { model: "t5".into(), unknown: Some(0), ..letters() };
+        vocabulary.precompiled_charsmap = map.to_vec();
+        assert_eq!(Tokenizer::from_gguf(&vocabulary).unwrap_err().code(), "tokenizer_invalid", "{map:?}");
+    }
+    assert_eq!(unigram(|v| v.scores.clear()).code(), "tokenizer_invalid");
+    assert_eq!(unigram(|v| v.scores[1] = f32::NAN).code(), "tokenizer_invalid");
+    assert_eq!(unigram(|v| v.unknown = Some(99)).code(), "tokenizer_invalid");
+}
+
+#[test]
+fn a_file_without_a_vocabulary_has_no_tokenizer() {
+    for model in ["none", "no_vocab"] {
+        let vocabulary = Some(Vocabulary { model: model.into(), ..Vocabulary::default() });
+        let files = TokenizerFiles { vocabulary, ..TokenizerFiles::default() };
+        assert!(Tokenizer::from_files(&files).unwrap().is_none());
+    }
+}
+
+#[test]
+fn tokens_that_end_an_answer_are_known_by_name() {
+    let mut vocabulary = letters();
+    vocabulary.tokens.extend(["<|im_end|>", "<|end|>", "other"].map(String::from));
+    vocabulary.types.extend([TokenType::Normal; 3]);
+    vocabulary.scores.extend([0.0; 3]);
+    let end = |vocabulary: &Vocabulary| Tokenizer::from_gguf(vocabulary).unwrap().end_tokens().to_vec();
+    assert_eq!(end(&vocabulary), [2, 9, 10]);
+    // As in gpt-oss, where `<|end|>` ends one message of an answer.
+    vocabulary.tokens.extend(["<|return|>", "<|call|>"].map(String::from));
+    vocabulary.types.extend([TokenType::Control; 2]);
+    vocabulary.scores.extend([0.0; 2]);
+    assert_eq!(end(&vocabulary), [2, 9, 12, 13]);
 }
 
 #[test]

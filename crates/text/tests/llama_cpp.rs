@@ -5,7 +5,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 mod common;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use glassbox_formats::gguf::{TokenType, Vocabulary};
 use glassbox_text::{Special, Tokenizer, known_pre_tokenizers};
@@ -113,4 +113,56 @@ fn every_pre_tokenizer_cuts_as_llama_cpp_does() {
     }
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
     assert_eq!(names, known_pre_tokenizers().collect(), "every name is compared");
+}
+
+#[test]
+fn other_kinds_flags_and_special_tokens_agree_with_llama_cpp() {
+    #[derive(Deserialize)]
+    struct File {
+        vocabularies: HashMap<String, Tokens>,
+        texts: Vec<String>,
+        cases: Vec<Case>,
+    }
+    #[derive(Deserialize)]
+    struct Case {
+        model: String,
+        vocabulary: String,
+        flags: Flags,
+        answers: Vec<Answer>,
+    }
+    #[derive(Debug, Deserialize)]
+    struct Flags {
+        name: Option<String>,
+        pre: Option<String>,
+        add_bos_token: Option<bool>,
+        add_eos_token: Option<bool>,
+        add_space_prefix: Option<bool>,
+        remove_extra_whitespaces: Option<bool>,
+        #[serde(rename = "normalizer.lowercase")]
+        lowercase: Option<bool>,
+        #[serde(rename = "normalizer.strip_accents")]
+        strip_accents: Option<bool>,
+    }
+
+    let file: File = read("kinds");
+    let vocabularies: HashMap<String, Vocabulary> =
+        file.vocabularies.into_iter().map(|(name, tokens)| (name, tokens.vocabulary(""))).collect();
+    let mut wrong = Vec::new();
+    for Case { model, vocabulary, flags, answers } in file.cases {
+        let name = format!("{vocabulary} {flags:?}");
+        let vocabulary = Vocabulary {
+            model,
+            model_name: flags.name,
+            pre: flags.pre,
+            add_bos: flags.add_bos_token,
+            add_eos: flags.add_eos_token,
+            add_space_prefix: flags.add_space_prefix,
+            remove_extra_whitespaces: flags.remove_extra_whitespaces,
+            lowercase: flags.lowercase,
+            strip_accents: flags.strip_accents,
+            ..vocabularies[&vocabulary].clone()
+        };
+        wrong.extend(differences(&name, &vocabulary, &file.texts, &answers));
+    }
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
 }

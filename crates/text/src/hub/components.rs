@@ -8,7 +8,7 @@ use tokenizers::SplitDelimiterBehavior;
 use crate::checked::{CheckedNormalizer, CheckedPreTokenizer, CheckedRegex};
 use crate::decoder::PatternSpec;
 use crate::error::{TextError, shorten};
-use crate::{patterns, precompiled};
+use crate::{gguf, precompiled};
 
 #[derive(Deserialize)]
 struct Replace {
@@ -72,7 +72,7 @@ pub(super) fn pre_tokenizer(value: Value) -> Result<CheckedPreTokenizer, TextErr
         }
         "ByteLevel" => {
             let ByteLevel { add_prefix_space, use_regex } = parse(value)?;
-            let pattern = use_regex.then(|| CheckedRegex::new(patterns::GPT2)).transpose()?;
+            let pattern = use_regex.then(|| CheckedRegex::new(gguf::GPT2)).transpose()?;
             Ok(CheckedPreTokenizer::ByteLevel { add_prefix_space, pattern })
         }
         "FixedLength" if value.get("length").and_then(Value::as_u64) == Some(0) => {

@@ -85,6 +85,7 @@ pub(crate) fn load(tokenizer: &[u8], config: Option<&Value>) -> Result<Parts, Te
         after,
         edges_in_chat: false,
         bos,
+        end_tokens: eos.into_iter().collect(),
         eos,
     })
 }

@@ -155,5 +155,117 @@ def pre_tokenizers():
         print("  ", *group["names"])
 
 
+def character_map(replacements):
+    """SentencePiece's format: the size of a double array (darts-clone), the array, texts ended by zeros."""
+    text, offsets = b"", {}
+    for replacement in replacements.values():
+        if replacement not in offsets:
+            offsets[replacement] = len(text)
+            text += replacement.encode() + b"\0"
+    trie = {}
+    for key, replacement in replacements.items():
+        node = trie
+        for byte in key.encode():
+            node = node.setdefault(byte, {})
+        node[0] = offsets[replacement]
+    units, used = [0] * 65536, {0}
+
+    def place(node, position):
+        base = next(base for base in range(256, 65536, 1)
+                    if base ^ position < 1 << 21 and not any(base ^ label in used for label in node))
+        used.update(base ^ label for label in node)
+        units[position] |= (position ^ base) << 10 | (1 << 8 if 0 in node and position else 0)
+        for label, child in node.items():
+            if label == 0:
+                units[base] = 1 << 31 | child
+            else:
+                units[base ^ label] = label
+        for label, child in node.items():
+            if label:
+                place(child, base ^ label)
+
+    place(trie, 0)
+    size = (max(used) // 256 + 1) * 256
+    array = b"".join(unit.to_bytes(4, "little") for unit in units[:size])
+    return list(len(array).to_bytes(4, "little") + array + text)
+
+
+MAP = {"ａ": "a", "Ｈ": "H", "①": "1", "ﬁ": "fi", "\u00a0": " ", "\u3000": " ", "\t": " ", "\n": " ", "\r": "", "½": "1⁄2",
+       "e\u0301": "é", "e\u0301\u0301": "ë", "\u200b": "", "…": "...", "<": "‹", "<x": "y", "ß": "ss", "世": "world"}
+
+
+def unigram():
+    rows = json.loads((HERE.parent / "unigram.json").read_text())["model"]["vocab"]
+    rows = rows + [["<mark>", 0.0], ["[m", 0.0], ["é~", 0.0], ["unused", -3.0], ["<0x41>", 0.0]]
+    types = {"<pad>": CONTROL, "</s>": CONTROL, "<unk>": UNKNOWN, "<mark>": USER_DEFINED, "[m": USER_DEFINED,
+             "é~": USER_DEFINED, "unused": UNUSED, "<0x41>": BYTE}
+    return {"tokens": [token for token, _ in rows], "scores": [score for _, score in rows],
+            "types": [types.get(token, NORMAL) for token, _ in rows], "eos": 1, "unknown": 2}
+
+
+def word_pieces():
+    vocab = json.loads((HERE.parent / "word_piece.json").read_text())["model"]["vocab"]
+    tokens = sorted(vocab, key=vocab.get)
+    special = {"[PAD]": CONTROL, "[UNK]": UNKNOWN, "[CLS]": CONTROL, "[SEP]": CONTROL}
+    written = [token if token in special else token[2:] if token.startswith("##") else "▁" + token for token in tokens]
+    # A mask as in BERT, a word the user has added, and letters that only case and accents lead to.
+    written += ["[MASK]", "<mark>", "▁É", "É", "▁é", "ë", "▁世", "ᄒ", "▁ß", "▁İ"]
+    written = list(dict.fromkeys(written))
+    special.update({"[MASK]": CONTROL, "<mark>": USER_DEFINED})
+    return {"tokens": written, "types": [special.get(token, NORMAL) for token in written],
+            "unknown": 1, "bos": 2, "seperator": 3}
+
+
+def sentence_piece():
+    file = json.loads((HERE.parent / "llama_normalizer.json").read_text())
+    vocab, merges = file["model"]["vocab"], file["model"]["merges"]
+    tokens = sorted(vocab, key=vocab.get)
+    scores = dict.fromkeys(tokens, -1e4)
+    for rank, (left, right) in reversed(list(enumerate(merges))):
+        scores[left + right] = -float(rank)
+    types = {"<unk>": UNKNOWN, "<s>": CONTROL, "</s>": CONTROL}
+    types.update({token: BYTE for token in tokens if token.startswith("<0x")})
+    added = ["<|endoftext|>", "<mark>", "<|end|>", "<|im_end|>", "<fim_prefix>", "<|channel|>", "[m", "[mm]", "mm]x"]
+    types.update({"<mark>": USER_DEFINED, "<|end|>": CONTROL, "[m": USER_DEFINED, "[mm]": USER_DEFINED})
+    return {"tokens": tokens + added, "scores": [scores.get(token, 0.0) for token in tokens + added],
+            "types": [types.get(token, NORMAL) for token in tokens + added]}
+
+
+SPECIAL_TEXTS = ["<s>a</s> b", "a<mark>b <mark> c", "<mark>", " <mark> <mark>", "<|end|> \n a <|end|>\tb", "x<|im_end|> y",
+                 "<fim_prefix>a <|channel|> b", "[mm]x [m [mm] [[m", "<unk> x", "</s>", "[CLS] a [SEP]", "[MASK]s of the",
+                 "é~e\u0301~ é", "<x <ma <mark", "unused", "<0x41>A", "Ａ①ﬁ ½ … ß世", "Él éL İi ẞß", "한국 ñÑ Ǆǆ", "a\ufffdb\u0378c"]
+
+CASES = [
+    ("t5", "t5", {}),
+    ("t5", "t5", {"add_space_prefix": True, "remove_extra_whitespaces": True}),
+    ("t5", "t5", {"add_space_prefix": True, "add_eos_token": False}),
+    ("t5", "t5_map", {"add_space_prefix": True, "remove_extra_whitespaces": True}),
+    ("t5", "t5_map", {"remove_extra_whitespaces": False}),
+    ("bert", "bert", {}),
+    ("bert", "bert", {"normalizer.lowercase": False}),
+    ("bert", "bert", {"normalizer.lowercase": True, "normalizer.strip_accents": False}),
+    ("bert", "bert", {"normalizer.lowercase": False, "normalizer.strip_accents": True}),
+    ("llama", "llama", {}),
+    ("llama", "llama", {"add_space_prefix": False, "add_bos_token": False, "add_eos_token": True}),
+    ("llama", "llama", {"name": "Phi-3-mini"}),
+    ("gpt2", "gpt2", {"pre": "gpt-2", "add_bos_token": True, "add_eos_token": True}),
+    ("gpt2", "gpt2", {"pre": "llama-bpe", "add_bos_token": False}),
+]
+
+
+def kinds():
+    """Vocabularies of the other kinds, and what flags and special tokens do to all."""
+    gpt2 = byte_level()
+    gpt2["tokens"] += ["<|im_end|>", "<|end|>", "<|channel|>", "[mm]"]
+    gpt2["types"] += [NORMAL, USER_DEFINED, CONTROL, USER_DEFINED]
+    vocabularies = {"t5": unigram(), "t5_map": {**unigram(), "charsmap": character_map(MAP)}, "bert": word_pieces(),
+                    "llama": sentence_piece(), "gpt2": gpt2}
+    texts = [text for text in TEXTS + SPECIAL_TEXTS if "\0" not in text]
+    cases = [{"model": model, "vocabulary": key, "flags": flags, "answers": ask(vocabularies[key], model, texts, **flags)}
+             for model, key, flags in CASES]
+    write("kinds", {"vocabularies": vocabularies, "texts": texts, "cases": cases})
+
+
 if __name__ == "__main__":
     pre_tokenizers()
+    kinds()

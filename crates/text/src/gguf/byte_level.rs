@@ -1,23 +1,23 @@
 //! Byte-level BPE from a GGUF vocabulary of the kind `gpt2`.
 
 use ahash::{AHashMap, AHashSet};
-use glassbox_formats::gguf::{TokenType, Vocabulary};
+use glassbox_formats::gguf::Vocabulary;
 use tokenizers::models::bpe::BpeBuilder;
-use tokenizers::{AddedToken, ModelWrapper, SplitDelimiterBehavior};
+use tokenizers::{ModelWrapper, SplitDelimiterBehavior};
 
+use super::edges;
+use super::kinds::Kinds;
+use super::patterns::{self, PreTokenizerSpec, known_pre_tokenizers};
 use crate::alphabet;
 use crate::checked::{CheckedPreTokenizer, CheckedRegex};
 use crate::error::{TextError, shorten};
-use crate::limits::MAX_TOKENS;
-use crate::patterns::{self, PreTokenizerSpec, known_pre_tokenizers};
 use crate::pieces::PieceTable;
 use crate::pipeline::{AddedTokens, Pipeline};
 use crate::stream::Trim;
 use crate::tokenizer::{Encoder, Parts};
 
 /// Builds the tokenizer of a `gpt2` vocabulary.
-pub(crate) fn load(vocabulary: &Vocabulary) -> Result<Parts, TextError> {
-    check_lengths(vocabulary)?;
+pub(super) fn load(vocabulary: &Vocabulary, kinds: &Kinds) -> Result<Parts, TextError> {
     // Files from before the key existed are cut by llama.cpp's default pattern, so by ours too.
     let name = vocabulary.pre.as_deref().unwrap_or("default");
     let spec = patterns::find(name).ok_or_else(|| TextError::UnknownPreTokenizer {
@@ -29,11 +29,9 @@ pub(crate) fn load(vocabulary: &Vocabulary) -> Result<Parts, TextError> {
     let mut pieces = PieceTable::default();
     let mut added = Vec::new();
     for (id, token) in (0u32..).zip(&vocabulary.tokens) {
-        let kind = token_type(vocabulary, id);
-        let special = matches!(kind, TokenType::Control | TokenType::Unknown);
-        if special || kind == TokenType::UserDefined {
+        if let Some(special) = kinds.added(id) {
             pieces.set(id, token.as_bytes(), special)?;
-            added.push(AddedToken::from(token.as_str(), special).normalized(false));
+            added.push(kinds.added_token(token, special));
         } else {
             let bytes = alphabet::decode(token).unwrap_or_else(|| token.as_bytes().to_vec());
             pieces.set(id, &bytes, false)?;
@@ -51,51 +49,9 @@ pub(crate) fn load(vocabulary: &Vocabulary) -> Result<Parts, TextError> {
         model,
         byte_exact: true,
     };
-    let (before, after) = edges(vocabulary, vocabulary.bos, vocabulary.eos, spec.add_bos);
-    Ok(Parts {
-        encoder: Encoder::Pipeline(Box::new(pipeline)),
-        pieces,
-        trim: Trim::NONE,
-        before,
-        after,
-        edges_in_chat: true,
-        bos: vocabulary.bos,
-        eos: vocabulary.eos,
-    })
-}
-
-/// The kind of token `id`; a vocabulary without kinds has only normal tokens.
-pub(crate) fn token_type(vocabulary: &Vocabulary, id: u32) -> TokenType {
-    vocabulary.types.get(id as usize).copied().unwrap_or(TokenType::Normal)
-}
-
-/// Checks that per-token lists agree and are bounded.
-pub(crate) fn check_lengths(vocabulary: &Vocabulary) -> Result<(), TextError> {
-    let count = vocabulary.tokens.len();
-    if count == 0 {
-        return Err(TextError::invalid("the vocabulary has no tokens"));
-    }
-    if count > MAX_TOKENS {
-        return Err(TextError::TooLarge { what: "the vocabulary", size: count, limit: MAX_TOKENS });
-    }
-    for (name, len) in [("kinds", vocabulary.types.len()), ("scores", vocabulary.scores.len())] {
-        if len != 0 && len != count {
-            return Err(TextError::invalid(format!("there are {count} tokens, but {len} {name}")));
-        }
-    }
-    Ok(())
-}
-
-/// The ids added before and after a text.
-pub(crate) fn edges(
-    vocabulary: &Vocabulary,
-    bos: Option<u32>,
-    eos: Option<u32>,
-    add_bos: bool,
-) -> (Vec<u32>, Vec<u32>) {
-    let before = bos.filter(|_| vocabulary.add_bos.unwrap_or(add_bos));
-    let after = eos.filter(|_| vocabulary.add_eos.unwrap_or(false));
-    (before.into_iter().collect(), after.into_iter().collect())
+    let edges = edges(vocabulary, vocabulary.bos, vocabulary.eos, spec.add_bos);
+    let ends = (vocabulary.bos, vocabulary.eos);
+    Ok(Parts::gguf(Encoder::Pipeline(Box::new(pipeline)), pieces, Trim::NONE, edges, ends))
 }
 
 /// Splits merge rules in two and checks that both parts and their union are tokens.

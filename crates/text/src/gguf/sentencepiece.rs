@@ -9,18 +9,14 @@ use std::collections::BinaryHeap;
 
 use ahash::AHashMap;
 use glassbox_formats::gguf::{TokenType, Vocabulary, byte_token};
-use tokenizers::models::wordlevel::WordLevelBuilder;
-use tokenizers::{AddedToken, OffsetReferential, OffsetType};
 
-use crate::byte_level::{check_lengths, edges, token_type};
+use super::kinds::Kinds;
+use super::{SPACE, added_tokens, check_scores, edges, split};
 use crate::error::TextError;
 use crate::pieces::PieceTable;
 use crate::pipeline::AddedTokens;
 use crate::stream::Trim;
 use crate::tokenizer::{Encoder, Parts, Special};
-
-/// SentencePiece's mark for a space.
-pub(crate) const SPACE: &str = "▁";
 
 /// A vocabulary with scores.
 #[derive(Debug)]
@@ -41,22 +37,13 @@ pub(crate) struct SentencePiece {
 }
 
 /// Builds the tokenizer of a `llama` vocabulary.
-pub(crate) fn load(vocabulary: &Vocabulary) -> Result<Parts, TextError> {
-    check_lengths(vocabulary)?;
-    if vocabulary.scores.is_empty() {
-        return Err(TextError::invalid("a vocabulary of the kind llama needs scores, and this one has none"));
-    }
-    if let Some(id) = vocabulary.scores.iter().position(|score| score.is_nan()) {
-        return Err(TextError::invalid(format!("the score of token {id} is not a number")));
-    }
-
+pub(super) fn load(vocabulary: &Vocabulary, kinds: &Kinds) -> Result<Parts, TextError> {
+    check_scores(vocabulary)?;
     let mut tokens = AHashMap::with_capacity(vocabulary.tokens.len());
     let mut pieces = PieceTable::default();
     let mut bytes = vec![None; 256];
-    let mut added = Vec::new();
-    let mut added_ids = AHashMap::new();
     for (id, token) in (0u32..).zip(&vocabulary.tokens) {
-        let kind = token_type(vocabulary, id);
+        let kind = kinds.get(id);
         match kind {
             TokenType::Byte => {
                 let byte = byte_token(token).ok_or_else(|| {
@@ -68,8 +55,6 @@ pub(crate) fn load(vocabulary: &Vocabulary) -> Result<Parts, TextError> {
             TokenType::Control | TokenType::Unknown | TokenType::UserDefined => {
                 let special = kind != TokenType::UserDefined;
                 pieces.set(id, token.as_bytes(), special)?;
-                added.push(AddedToken::from(token.as_str(), special).normalized(false));
-                added_ids.entry(token.clone()).or_insert(id);
             }
             TokenType::Normal | TokenType::Unused => {
                 pieces.set(id, token.replace(SPACE, " ").as_bytes(), false)?;
@@ -79,7 +64,7 @@ pub(crate) fn load(vocabulary: &Vocabulary) -> Result<Parts, TextError> {
     }
 
     // The ids SentencePiece gives these tokens where a file does not say otherwise.
-    let default = |id: u32, kind| Some(id).filter(|&id| token_type(vocabulary, id) == kind);
+    let default = |id: u32, kind| Some(id).filter(|&id| kinds.get(id) == kind);
     let unknown = vocabulary.unknown.or_else(|| default(0, TokenType::Unknown));
     let bos = vocabulary.bos.or_else(|| default(1, TokenType::Control));
     let eos = vocabulary.eos.or_else(|| default(2, TokenType::Control));
@@ -87,10 +72,8 @@ pub(crate) fn load(vocabulary: &Vocabulary) -> Result<Parts, TextError> {
         return Err(TextError::invalid("the unknown token is not in the vocabulary"));
     }
 
-    let lookup = WordLevelBuilder::new().vocab(added_ids).build();
-    let lookup = lookup.map_err(|error| TextError::invalid(error.to_string()))?;
     let add_space_prefix = vocabulary.add_space_prefix.unwrap_or(true);
-    let (before, after) = edges(vocabulary, bos, eos, true);
+    let edges = edges(vocabulary, bos, eos, true);
     let model = SentencePiece {
         words_apart: tokens.keys().all(|token| words(token).count() == 1),
         longest: tokens.keys().map(String::len).max().unwrap_or(0),
@@ -99,45 +82,27 @@ pub(crate) fn load(vocabulary: &Vocabulary) -> Result<Parts, TextError> {
         scores: vocabulary.scores.iter().map(|score| score + 0.0).collect(),
         bytes,
         unknown,
-        added: AddedTokens::new(added, &lookup, None)?,
+        added: added_tokens(vocabulary, kinds)?,
         add_space_prefix,
     };
     let trim = Trim { start: usize::from(add_space_prefix), ..Trim::NONE };
-    Ok(Parts {
-        encoder: Encoder::SentencePiece(Box::new(model)),
-        pieces,
-        trim,
-        before,
-        after,
-        edges_in_chat: true,
-        bos,
-        eos,
-    })
+    Ok(Parts::gguf(Encoder::SentencePiece(Box::new(model)), pieces, trim, edges, (bos, eos)))
 }
 
 impl SentencePiece {
     /// Appends the ids of `text`, without BOS and EOS.
     pub(crate) fn encode(&self, text: &str, special: Special, ids: &mut Vec<u32>) -> Result<(), TextError> {
-        let parts = self.added.split(text, special, None)?;
-        // As in llama.cpp, text gets its space at the start and after each added token.
-        let mut starts = true;
-        for (part, _, tokens) in parts.get_splits(OffsetReferential::Normalized, OffsetType::None) {
-            if let Some(tokens) = tokens {
-                ids.extend(tokens.iter().map(|token| token.id));
-                starts = true;
+        split(&self.added, text, special, ids, |part, starts, ids| {
+            // As in llama.cpp, text gets its space at the start and after each added token.
+            let prefix = if starts && self.add_space_prefix { SPACE } else { "" };
+            let text = prefix.to_owned() + &part.replace(' ', SPACE);
+            let mut unknown_before = false;
+            if self.words_apart {
+                words(&text).try_for_each(|word| self.merge(word, &mut unknown_before, ids))
             } else {
-                let prefix = if starts && self.add_space_prefix { SPACE } else { "" };
-                let text = prefix.to_owned() + &part.replace(' ', SPACE);
-                let mut unknown_before = false;
-                if self.words_apart {
-                    words(&text).try_for_each(|word| self.merge(word, &mut unknown_before, ids))?;
-                } else {
-                    self.merge(&text, &mut unknown_before, ids)?;
-                }
-                starts = false;
+                self.merge(&text, &mut unknown_before, ids)
             }
-        }
-        Ok(())
+        })
     }
 
     /// Appends the ids of `text`, whose spaces are already marks. `unknown_before` says whether

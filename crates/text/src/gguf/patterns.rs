@@ -143,16 +143,16 @@ const DEEPSEEK_LETTERS: &str = concat!(
 
 /// How a byte-level vocabulary cuts text before merging.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct PreTokenizerSpec {
+pub(super) struct PreTokenizerSpec {
     /// The names in `tokenizer.ggml.pre`.
     names: &'static [&'static str],
     /// Patterns, each applied to the pieces the one before left; matches and the text between
     /// them become pieces.
-    pub(crate) patterns: &'static [&'static str],
+    pub(super) patterns: &'static [&'static str],
     /// A piece that is a token is taken whole, even where merges would not lead to it.
-    pub(crate) ignore_merges: bool,
+    pub(super) ignore_merges: bool,
     /// Whether BOS is added where the file does not say.
-    pub(crate) add_bos: bool,
+    pub(super) add_bos: bool,
 }
 
 const fn spec(names: &'static [&'static str], patterns: &'static [&'static str]) -> PreTokenizerSpec {
@@ -289,7 +289,7 @@ const SPECS: &[PreTokenizerSpec] = &[
 ];
 
 /// The pre-tokenizer that a file names, if known.
-pub(crate) fn find(name: &str) -> Option<&'static PreTokenizerSpec> {
+pub(super) fn find(name: &str) -> Option<&'static PreTokenizerSpec> {
     SPECS.iter().find(|spec| spec.names.contains(&name))
 }
 
