@@ -136,3 +136,22 @@ pub fn tokens(model: &Model, prompt: &Prompt) -> Result<Vec<u32>, CliError> {
         (None, None) => Err(CliError::Usage("give --tokens or --prompt".into())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::adapter_and_scale;
+
+    #[test]
+    fn a_scale_is_what_follows_the_last_colon_as_a_number() {
+        for (argument, expected) in [
+            ("lora", ("lora", 1.0)),
+            ("lora:0.5", ("lora", 0.5)),
+            ("a:b/lora:-1", ("a:b/lora", -1.0)),
+            ("a:b", ("a:b", 1.0)),
+            (r"C:\lora", (r"C:\lora", 1.0)),
+            (r"C:\lora:0", (r"C:\lora", 0.0)),
+        ] {
+            assert_eq!(adapter_and_scale(argument), expected, "{argument}");
+        }
+    }
+}
