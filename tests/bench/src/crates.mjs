@@ -2,8 +2,12 @@
 /**
  * Which crate the code of a wasm module came from: `node src/crates.mjs COMMIT FILE.wasm...` writes `results/crates.json`.
  *
- * The module must have kept its names: build the site with `CARGO_PROFILE_SITE_STRIP=none`, and take the modules from
- * cargo's target folder, before wasm-bindgen.
+ * The module must have kept its names, so it is linked once more, in cargo's folder for the site:
+ *
+ *     CARGO_TARGET_DIR=target/site cargo rustc --profile site --target wasm32-unknown-unknown \
+ *       --package glassbox-worker --bin glassbox-worker-cpu -- -C strip=none
+ *
+ * and read from there, before wasm-bindgen.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -79,7 +83,7 @@ export function codeByCrate(bytes) {
     if (id === CODE) sizes = Array.from({ length: section.number() }, () => section.block().bytes.length);
     if (id === CUSTOM && section.text() === 'name') names = functionNames(section);
   }
-  if (names.size === 0) throw new Error('the module has no names; build it with CARGO_PROFILE_SITE_STRIP=none');
+  if (names.size === 0) throw new Error('the module has no names; link it with -C strip=none');
   /** @type {Map<string, number>} */
   const found = new Map();
   sizes.forEach((size, index) => {

@@ -6,6 +6,7 @@ export const HELP = `Usage: cargo xtask bench [OPTIONS]
 
   --rounds N         rounds over all contestants (default 5)
   --long-rounds N    of which so many with the long prompts too (default 3)
+  --gpu-rounds N     rounds over those on WebGPU (default 3)
   --backend NAME     wasm or webgpu; both if left out
   --only TEXT        contestants whose name holds TEXT; can be repeated
   --dist [NAME=]DIR  a build of this project (default dist/); given twice, the two are compared with each other alone
@@ -20,6 +21,7 @@ export const HELP = `Usage: cargo xtask bench [OPTIONS]
  * @typedef {object} Options
  * @property {number} rounds
  * @property {number} longRounds
+ * @property {number} gpuRounds
  * @property {('wasm' | 'webgpu')[]} backends
  * @property {string[]} only
  * @property {Record<string, string>} sites folders by name
@@ -41,6 +43,7 @@ export function parse(given, { here, dist }) {
     options: {
       rounds: { type: 'string', default: '5' },
       'long-rounds': { type: 'string', default: '3' },
+      'gpu-rounds': { type: 'string', default: '3' },
       backend: { type: 'string' },
       only: { type: 'string', multiple: true, default: [] },
       dist: { type: 'string', multiple: true, default: [] },
@@ -56,6 +59,7 @@ export function parse(given, { here, dist }) {
   return {
     rounds: count('--rounds', values.rounds, 1),
     longRounds: count('--long-rounds', values['long-rounds'], 0),
+    gpuRounds: count('--gpu-rounds', values['gpu-rounds'], 1),
     backends: backends(values.backend),
     only: values.only,
     sites: sites(values.dist, here, dist),

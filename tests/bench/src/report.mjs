@@ -348,12 +348,20 @@ function notMeasured({ rows }) {
 
 /** @param {Results} results */
 function method({ rows, models }) {
-  const rounds = Math.max(0, ...rows.map(({ samples }) => samples.length));
+  const counts = (/** @type {string} */ backend) => {
+    const found = rows.filter((row) => row.backend === backend && row.failed === null).map(({ samples }) => samples.length);
+    const [least, most] = [Math.min(...found), Math.max(...found)];
+    return least === most ? `${most}` : `${least} to ${most}`;
+  };
+  const long = Math.max(0, ...rows.map((row) => values(row, prefill(512)).length));
+  const rounds = [`${counts('wasm')} rounds on the CPU, ${long} of them with long prompts`, `${counts('webgpu')} on WebGPU`];
+  const backends = ['wasm', 'webgpu'].map((backend) => rows.some((row) => row.backend === backend));
+  const shown = rounds.filter((_, index) => backends[index]).join(', ');
   const margins = Object.entries(models).map(([name, { smallestMargin }]) => `${smallestMargin?.toFixed(3)} (\`${name}\`)`);
   return [
     '## How it was measured',
     '',
-    `- ${rounds} rounds. In each, every contestant gets a new browser, reads its model's files once without doing anything with`,
+    `- ${shown}. In each, every contestant gets a new browser, reads its model's files once without doing anything with`,
     '  them (the raw read), loads, answers the 64-token prompt cold, then another one (what is shown), then the long prompts. No',
     '  two prompts begin alike, so nothing can be answered from memory.',
     '- *prefill* is the time from the call to the first new token, *per new token* the mean of those after it; both are taken in',
