@@ -27,6 +27,10 @@ pub enum Command {
     Check(Check),
     /// Measures load, prefill and decode; prints JSON.
     Bench(Bench),
+    /// Measures how well a model predicts a text, in bits per byte; prints JSON.
+    Evaluate(Evaluate),
+    /// Finds induction heads and previous-token heads; prints JSON.
+    Heads(Heads),
 }
 
 /// Where to compute.
@@ -194,6 +198,48 @@ pub struct Bench {
     /// Runs; the median is printed.
     #[arg(long, default_value_t = 5)]
     pub repeat: usize,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value = "cpu")]
+    pub backend: Backend,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Evaluate {
+    /// A folder in the hub's layout, or a .gguf file.
+    pub model: PathBuf,
+    /// A text file.
+    #[arg(long)]
+    pub text: PathBuf,
+    /// What stands between two documents, which are measured one by one; empty for one document.
+    #[arg(long, default_value = "<|endoftext|>")]
+    pub separator: String,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value = "cpu")]
+    pub backend: Backend,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Heads {
+    /// A folder in the hub's layout, or a .gguf file.
+    pub model: PathBuf,
+    /// Random tokens before they repeat.
+    #[arg(long, default_value_t = 50)]
+    pub length: usize,
+    /// Prompts of random tokens, and documents of the text at most.
+    #[arg(long, default_value_t = 10)]
+    pub prompts: usize,
+    /// Seed of the random tokens.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// A text file to find previous-token heads on; without it they are measured on the random tokens.
+    #[arg(long)]
+    pub text: Option<PathBuf>,
+    /// What stands between two documents of the text.
+    #[arg(long, default_value = "<|endoftext|>")]
+    pub separator: String,
+    /// So many heads of each kind, the best first.
+    #[arg(long, default_value_t = 5)]
+    pub top: usize,
     /// Where to compute.
     #[arg(long, value_enum, default_value = "cpu")]
     pub backend: Backend,

@@ -32,6 +32,8 @@ fn main() -> ExitCode {
             Command::ChatTemplate(args) => commands::chat_template::run(args).await,
             Command::Check(args) => commands::check::run(args).await,
             Command::Bench(args) => commands::bench::run(args).await,
+            Command::Evaluate(args) => commands::evaluate::run(args).await,
+            Command::Heads(args) => commands::heads::run(args).await,
         }
     });
     match result {

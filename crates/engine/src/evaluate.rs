@@ -2,8 +2,9 @@
 
 use burn::tensor::Tensor;
 use glassbox_model::{Decoder, KvCache, ModelError, Observation, Probe};
+use glassbox_text::Special;
 
-use crate::EngineError;
+use crate::{EngineError, Host, Model};
 
 /// `-ln p` of every token but the first, given what stands before it, `[tokens.len() - 1]`, in nats.
 ///
@@ -54,4 +55,69 @@ fn surprisal(logits: &[f32], id: u32) -> f32 {
     let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f64 = logits.iter().map(|logit| f64::from(logit - top).exp()).sum();
     (sum.ln() - f64::from(logits[id as usize] - top)) as f32
+}
+
+/// How well a model predicts documents.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Evaluation {
+    /// Documents measured.
+    pub documents: usize,
+    /// Tokens predicted.
+    pub tokens: usize,
+    /// Bytes of text that those tokens are.
+    pub bytes: u64,
+    /// Sum of `-ln p` of the tokens.
+    pub nats: f64,
+}
+
+impl Evaluation {
+    /// `-log2 p` per byte of text: comparable between tokenizers.
+    pub fn bits_per_byte(&self) -> f64 {
+        self.nats / std::f64::consts::LN_2 / self.bytes as f64
+    }
+
+    /// `exp` of the mean `-ln p` per token.
+    pub fn perplexity(&self) -> f64 {
+        (self.nats / self.tokens as f64).exp()
+    }
+}
+
+impl Model {
+    /// Measures documents one by one, each behind the token that begins a text (or, where the model has
+    /// none, the one that ends it); all tokens of the document count and no others. That is the rolling
+    /// log-likelihood of EleutherAI's evaluation harness, with windows as in [`surprisals`].
+    ///
+    /// # Errors
+    /// Without a tokenizer, without any text, or when `host` stops the work.
+    pub async fn evaluate(&self, documents: &[&str], host: &dyn Host) -> Result<Evaluation, EngineError> {
+        let tokenizer = self.tokenizer.as_ref().ok_or(EngineError::NoTokenizer)?;
+        let first = tokenizer.bos().or(tokenizer.eos());
+        let mut sum = Evaluation::default();
+        for (done, document) in documents.iter().enumerate() {
+            let text = tokenizer.encode(document, Special::None)?;
+            // Without a token to begin with, a document's first token is given and not predicted.
+            let given = match first {
+                Some(_) => 0,
+                None => text.first().and_then(|id| tokenizer.token(*id)).map_or(0, |piece| piece.bytes.len()),
+            };
+            let tokens: Vec<u32> = first.into_iter().chain(text).collect();
+            if tokens.len() < 2 {
+                continue;
+            }
+            let nats = surprisals(&self.decoder, &tokens).await?;
+            sum.documents += 1;
+            sum.tokens += nats.len();
+            sum.bytes += document.len().saturating_sub(given) as u64;
+            sum.nats += nats.into_iter().map(f64::from).sum::<f64>();
+            host.analysed(done + 1, documents.len());
+            host.pause().await;
+            if host.stopped() {
+                return Err(ModelError::Aborted.into());
+            }
+        }
+        match sum.tokens {
+            0 => Err(ModelError::NoTokens.into()),
+            _ => Ok(sum),
+        }
+    }
 }

@@ -18,7 +18,7 @@ pub use chat::Chat;
 pub use collect::CAPTURE_LIMIT;
 pub use device::OpenDevice;
 pub use error::EngineError;
-pub use evaluate::surprisals;
+pub use evaluate::{Evaluation, surprisals};
 pub use generate::{Finish, Generation, GenerationTiming, Step};
 pub use host::{Host, Undisturbed};
 pub use model::{Model, Summary, inspect, read_tokenizer};

@@ -3,6 +3,8 @@
 pub mod bench;
 pub mod chat_template;
 pub mod check;
+pub mod evaluate;
 pub mod generate;
+pub mod heads;
 pub mod tokenize;
 pub mod trace;

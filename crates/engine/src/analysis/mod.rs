@@ -13,6 +13,7 @@ mod intervention;
 mod lens;
 mod run;
 mod standing;
+mod survey;
 mod sweep;
 
 pub use attribution::{Attribution, Part, PartName, Promotion, TokenEffect};
@@ -25,4 +26,5 @@ pub use intervention::Intervention;
 pub use lens::{LensRow, lens_sites};
 pub use run::{Run, Runs};
 pub use standing::{Row, Standing, largest};
+pub use survey::{HeadSurvey, RepeatedTokens};
 pub use sweep::{Sweep, SweepPlan};
