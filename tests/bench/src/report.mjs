@@ -52,7 +52,7 @@ export async function report(results, folder) {
 }
 
 /** @param {Results} results */
-function head({ date, commit, hardware, chromium, versions, busyCores, rows }) {
+function head({ date, commit, hardware, chromium, versions, busyCores, rows, sites }) {
   const { cpu, cores, memoryBytes, system } = hardware;
   const others = summary(busyCores);
   const disturbed = others.most > IDLE;
@@ -61,7 +61,8 @@ function head({ date, commit, hardware, chromium, versions, busyCores, rows }) {
     '',
     '<!-- Written by `cargo xtask bench`; changes by hand are lost. -->',
     '',
-    `Measured on ${date.slice(0, 16).replace('T', ' ')} UTC at commit \`${commit}\`: ${cpu}, ${cores} cores,`,
+    `Glassbox as built from commit ${sites.map(({ build }) => `\`${build}\``).join(' and ')}, measured on`,
+    `${date.slice(0, 16).replace('T', ' ')} UTC by the bench of commit \`${commit}\`: ${cpu}, ${cores} cores,`,
     `${(memoryBytes / 2 ** 30).toFixed(0)} GiB, ${system}; headless Chromium ${chromium}; onnxruntime-web`,
     `${versions['onnxruntime-web']}; wllama ${versions['@wllama/wllama']}` +
       ` (llama.cpp ${rows.find(({ engine, about }) => engine === 'wllama' && about !== '')?.about ?? 'unknown'}).`,
@@ -291,6 +292,7 @@ async function comparisons(folder) {
  */
 function comparison({ rows, date, sites }, name) {
   const [before, after] = sites.map((found) => found.name);
+  const builds = sites.map(({ build }) => `\`${build}\``).join(' → ');
   /** @type {[string, Figure][]} */
   const figures = [
     ['prefill 64', prefill(64)],
@@ -307,7 +309,7 @@ function comparison({ rows, date, sites }, name) {
       return [[`${row.backend} ${row.weights}`, ...cells]];
     });
   return [
-    `${date.slice(0, 10)}, \`${name}\`: ${before} → ${after} in milliseconds, and how many times faster.`,
+    `${date.slice(0, 10)}, \`${name}\`: ${before} → ${after} (${builds}) in milliseconds, and how many times faster.`,
     '',
     table(['', ...figures.map(([title]) => title)], lines),
   ].join('\n');
@@ -350,8 +352,8 @@ function notMeasured({ rows }) {
 function method({ rows, models }) {
   const counts = (/** @type {string} */ backend) => {
     const found = rows.filter((row) => row.backend === backend && row.failed === null).map(({ samples }) => samples.length);
-    const [least, most] = [Math.min(...found), Math.max(...found)];
-    return least === most ? `${most}` : `${least} to ${most}`;
+    const [least, most] = [Math.min(Infinity, ...found), Math.max(0, ...found)];
+    return least >= most ? `${most}` : `${least} to ${most}`;
   };
   const long = Math.max(0, ...rows.map((row) => values(row, prefill(512)).length));
   const rounds = [`${counts('wasm')} rounds on the CPU, ${long} of them with long prompts`, `${counts('webgpu')} on WebGPU`];

@@ -1,7 +1,7 @@
 /** What one run leaves, as it stands in `results/*.json`. Times are milliseconds, sizes bytes. */
 export interface Results {
   readonly date: string;
-  /** With a plus sign where the working tree differed. */
+  /** Of the bench, with a plus sign where the working tree differed. */
   readonly commit: string;
   /** Whether two builds of this project were compared with each other alone. */
   readonly comparison: boolean;
@@ -75,5 +75,7 @@ export interface Wire {
 
 export interface SiteSizes {
   readonly name: string;
+  /** The commit it was built from, as it says itself. */
+  readonly build: string;
   readonly files: { name: string; raw: number; brotli: number }[];
 }

@@ -1,5 +1,5 @@
 // @ts-check
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { brotli } from './brotli.mjs';
 
@@ -38,9 +38,19 @@ export async function siteSizes(sites, cache) {
     const names = entries.map((entry) => entry.name).filter((file) => !/\.(map|d\.ts)$/.test(file));
     const files = [];
     for (const file of names.sort()) files.push({ name: file, ...(await size(join(folder, file), cache)) });
-    found.push({ name, files });
+    found.push({ name, build: await buildOf(folder), files });
   }
   return found;
+}
+
+/**
+ * The commit that a build names itself by, in the address of its worker.
+ *
+ * @param {string} folder
+ */
+async function buildOf(folder) {
+  const client = await readFile(join(folder, 'glassbox.js'), 'utf8').catch(() => '');
+  return /searchParams\.set\(\s*["']v["'],\s*["']([^"']+)["']/.exec(client)?.[1] ?? 'unknown';
 }
 
 /**
