@@ -47,7 +47,7 @@ const CHECK: Step = Step {
 };
 
 /// All steps, quickest first.
-pub const STEPS: [Step; 15] = [
+pub const STEPS: [Step; 16] = [
     Step { name: "fmt", about: "the Rust code is formatted", tasks: fmt, ..CHECK },
     Step {
         name: "tidy",
@@ -62,6 +62,13 @@ pub const STEPS: [Step; 15] = [
         about: "unit tests of the page's code, in Node",
         printer: Printer::Node,
         tasks: |s| web(s, "test"),
+        ..CHECK
+    },
+    Step {
+        name: "bench-unit",
+        about: "the bench's arithmetic, in Node; nothing is measured",
+        printer: Printer::Node,
+        tasks: bench_unit,
         ..CHECK
     },
     Step {
@@ -155,6 +162,13 @@ fn web(session: &Session, script: &str) -> Result<Vec<Task>> {
     setup::node()?;
     setup::npm(&folder)?;
     Ok(vec![Task::Run(Cmd::npm().args(script).env("NO_COLOR", "1").within(&folder))])
+}
+
+/// Without the bench's npm packages, which are other engines: its tests need none.
+fn bench_unit(session: &Session) -> Result<Vec<Task>> {
+    setup::node()?;
+    let command = Cmd::new("node").args("--test src/bench.test.mjs src/server.test.mjs");
+    Ok(vec![Task::Run(command.env("NO_COLOR", "1").within(&session.project.bench()))])
 }
 
 fn clippy(session: &Session) -> Result<Vec<Task>> {
