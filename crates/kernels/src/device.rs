@@ -39,7 +39,7 @@ pub fn is_software(name: &str) -> bool {
 }
 
 /// The tensor as the CPU backend holds it, if it is there and not recorded by autodiff.
-pub(crate) fn on_cpu(tensor: &Tensor<2>) -> Option<FlexTensor> {
+pub(crate) fn on_cpu<const D: usize>(tensor: &Tensor<D>) -> Option<FlexTensor> {
     (kind(&tensor.device()) == Kind::Cpu).then(|| tensor.clone().try_into_primitive::<Flex>().ok()).flatten()
 }
 

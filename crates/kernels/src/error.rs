@@ -107,7 +107,9 @@ impl KernelError {
     /// What the reader can do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::UnsupportedType { .. } => "Convert the weights to F32, F16, BF16, or a GGUF type such as Q8_0 or Q4_K.",
+            Self::UnsupportedType { .. } => {
+                "Convert the weights to F32, F16, BF16, or a GGUF type such as Q8_0 or Q4_K."
+            }
             Self::Shape { .. } => {
                 "The file's tensor shapes do not fit its types; download or convert it again."
             }

@@ -7,12 +7,14 @@
 //! A [`Matrix`] is built by streaming a file's bytes through a [`MatrixBuilder`]: no weight is
 //! ever held twice. On the CPU the kernels are SIMD (`simd128` in WebAssembly, AVX2 on x86-64
 //! where the machine has it); on a GPU they are CubeCL kernels without subgroup operations, so
-//! that they run in every WebGPU browser. Activations and sums are `f32` throughout.
+//! that they run in every WebGPU browser. Activations and sums are `f32`; on the CPU [`Precision`]
+//! lets products with quantised weights round their activations to bytes, for speed.
 
 mod builder;
 mod cpu;
 pub mod device;
 mod error;
+mod flex;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod matrix;
@@ -22,4 +24,4 @@ mod simd;
 
 pub use builder::MatrixBuilder;
 pub use error::KernelError;
-pub use matrix::Matrix;
+pub use matrix::{Matrix, Precision};

@@ -7,9 +7,9 @@
 
 use burn::tensor::Tensor;
 
-use crate::Matrix;
 #[cfg(feature = "gpu")]
 use crate::gpu::ops as gpu;
+use crate::{Matrix, flex};
 
 /// How [`norm`] normalises a vector.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,8 +54,7 @@ pub fn norm(
     if let Some(out) = gpu::norm(x, weight, bias, spec) {
         return Some(out);
     }
-    let _ = (x, weight, bias, spec);
-    None
+    flex::norm(x, weight, bias, spec)
 }
 
 /// A block's cached keys (turned by their positions) and values, `[1, kv_head, capacity, head_dim]` each.
@@ -80,8 +79,7 @@ pub fn rotate_and_write(
     if let Some(turned) = gpu::rotate_and_write(q, k, v, angles, cache, past) {
         return Some(turned);
     }
-    let _ = (q, k, v, angles, cache, past);
-    None
+    flex::rotate_and_write(q, k, v, angles, cache, past)
 }
 
 /// Attention of queries `[1, position, head, head_dim]` over caches `[1, kv_head, capacity, head_dim]`,
@@ -92,8 +90,7 @@ pub fn attend(q: &Tensor<4>, keys: &Tensor<4>, values: &Tensor<4>, spec: AttendS
     if let Some(out) = gpu::attend(q, keys, values, spec) {
         return Some(out);
     }
-    let _ = (q, keys, values, spec);
-    None
+    flex::attend(q, keys, values, spec)
 }
 
 /// `residual + x W^T`: a projection that writes into the residual stream. `x` is `[tokens, in]`,

@@ -5,7 +5,7 @@
 //! cache and reuse it for every token in a blocked product.
 
 use super::rows::{F32, Format, Row, Rows};
-use crate::simd::{Kernel, Simd};
+use crate::simd::{Integers, Kernel, Simd};
 
 /// Tokens up to which weights are widened in registers, again for each group of tokens; a
 /// blocked product pays its set-up beyond that (measured, see `examples/products.rs`).
@@ -28,7 +28,7 @@ pub(crate) struct Product<'a, F: Format> {
 
 impl<F: Format> Kernel for Product<'_, F> {
     #[inline(always)]
-    fn run<S: Simd>(mut self, simd: S) {
+    fn run<S: Integers>(mut self, simd: S) {
         let tokens = self.x.len() / self.in_features;
         if tokens > FEW_TOKENS {
             return self.many(simd, tokens);
@@ -189,7 +189,7 @@ pub(crate) struct Gather<'a, F: Format> {
 
 impl<F: Format> Kernel for Gather<'_, F> {
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
+    fn run<S: Integers>(self, simd: S) {
         for (row, out) in self.rows.iter().zip(self.out.chunks_exact_mut(self.in_features)) {
             self.weights.row(*row as usize).dequantise(simd, out);
         }

@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{BLOCK, Kernel, Simd};
+use super::{BLOCK, Integers, Kernel, PAIRS, Simd};
 
 /// Proof that the machine has AVX2, FMA and F16C; made by [`Avx2::detect`] only.
 #[derive(Clone, Copy)]
@@ -162,5 +162,125 @@ impl Simd for Avx2 {
             // SAFETY: see above.
             unsafe { _mm256_storeu_ps(out.as_mut_ptr(), _mm256_mul_ps(lanes, _mm256_set1_ps(factor))) }
         }
+    }
+}
+
+impl Integers for Avx2 {
+    type Ints = [__m256i; 2];
+    type Counts = __m256i;
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    fn ints(self, x: &[u8; BLOCK]) -> Self::Ints {
+        let mut out = [self.no_counts(); 2];
+        for (x, out) in x.as_chunks::<16>().0.iter().zip(&mut out) {
+            // SAFETY: see above.
+            *out = unsafe { _mm256_cvtepi8_epi16(_mm_loadu_si128(x.as_ptr().cast())) };
+        }
+        out
+    }
+
+    #[inline(always)]
+    fn int_nibbles(self, x: &[u8; BLOCK / 2]) -> Self::Ints {
+        // SAFETY: see above; the one load reads all 16 bytes.
+        unsafe {
+            let bytes = _mm_loadu_si128(x.as_ptr().cast());
+            let (mask, eight) = (_mm_set1_epi8(15), _mm256_set1_epi16(8));
+            let low = _mm256_cvtepi8_epi16(_mm_and_si128(bytes, mask));
+            let high = _mm256_cvtepi8_epi16(_mm_and_si128(_mm_srli_epi16::<4>(bytes), mask));
+            [_mm256_sub_epi16(low, eight), _mm256_sub_epi16(high, eight)]
+        }
+    }
+
+    #[inline(always)]
+    fn dot_half(self, w: Self::Ints, x: &[i16; BLOCK], half: usize) -> Self::Counts {
+        let x = &x.as_chunks::<16>().0[half];
+        // SAFETY: see above.
+        unsafe { _mm256_madd_epi16(w[half], _mm256_loadu_si256(x.as_ptr().cast())) }
+    }
+
+    #[inline(always)]
+    fn no_counts(self) -> Self::Counts {
+        // SAFETY: see above.
+        unsafe { _mm256_setzero_si256() }
+    }
+
+    #[inline(always)]
+    fn add_counts(self, a: Self::Counts, b: Self::Counts) -> Self::Counts {
+        // SAFETY: see above.
+        unsafe { _mm256_add_epi32(a, b) }
+    }
+
+    #[inline(always)]
+    fn scale_counts(self, a: Self::Counts, factor: Self::Lanes, sum: Self::Lanes) -> Self::Lanes {
+        // SAFETY: see above.
+        unsafe { _mm256_fmadd_ps(_mm256_cvtepi32_ps(a), factor, sum) }
+    }
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> Self::Lanes {
+        // SAFETY: see above.
+        unsafe { _mm256_set1_ps(value) }
+    }
+
+    #[inline(always)]
+    fn interleave(self, rows: &[Self::Ints], out: &mut [Self::Counts; PAIRS]) {
+        let rows: &[Self::Ints; 8] = rows.first_chunk().expect("as many rows as lanes");
+        for (half, out) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+            // SAFETY: see above.
+            unsafe {
+                let r = rows.map(|row| row[half]);
+                // Pairs 0 1 4 5 and 2 3 6 7 of two rows, then of four, then of all eight.
+                let two = |a, b| (_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
+                let four = |a, b| (_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b));
+                let ((a0, a1), (b0, b1)) = (two(r[0], r[1]), two(r[2], r[3]));
+                let ((c0, c1), (d0, d1)) = (two(r[4], r[5]), two(r[6], r[7]));
+                let ((p0, p1), (p2, p3)) = (four(a0, b0), four(a1, b1));
+                let ((q0, q1), (q2, q3)) = (four(c0, d0), four(c1, d1));
+                for (i, (p, q)) in [(p0, q0), (p1, q1), (p2, q2), (p3, q3)].into_iter().enumerate() {
+                    out[i] = _mm256_permute2x128_si256::<0x20>(p, q);
+                    out[i + 4] = _mm256_permute2x128_si256::<0x31>(p, q);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn add_pair(self, sum: Self::Counts, w: Self::Counts, x: Self::Counts) -> Self::Counts {
+        // SAFETY: see above.
+        unsafe { _mm256_add_epi32(sum, _mm256_madd_epi16(w, x)) }
+    }
+
+    #[inline(always)]
+    fn splat_pair(self, &[low, high]: &[i16; 2]) -> Self::Counts {
+        let pair = i32::from(high) << 16 | i32::from(low) & 0xffff;
+        // SAFETY: see above.
+        unsafe { _mm256_set1_epi32(pair) }
+    }
+
+    #[inline(always)]
+    fn multiply(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
+        // SAFETY: see above.
+        unsafe { _mm256_mul_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn subtract(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
+        // SAFETY: see above.
+        unsafe { _mm256_sub_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn load_lanes(self, x: &[f32]) -> Self::Lanes {
+        let x = &x[..8];
+        // SAFETY: see above.
+        unsafe { _mm256_loadu_ps(x.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn store_lanes(self, lanes: Self::Lanes, out: &mut [f32]) {
+        let out = &mut out[..8];
+        // SAFETY: see above.
+        unsafe { _mm256_storeu_ps(out.as_mut_ptr(), lanes) }
     }
 }

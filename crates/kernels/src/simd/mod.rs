@@ -59,10 +59,54 @@ pub(crate) trait Simd: Copy {
     fn store(self, block: Self::Block, factor: f32, out: &mut [f32; BLOCK]);
 }
 
+/// Pairs of a block: what one 16-bit product adds up.
+pub(crate) const PAIRS: usize = BLOCK / 2;
+
+/// What products of integers need: 16-bit factors whose pairs of products are added to 32-bit sums,
+/// which every instruction set has. No sum overflows: a block adds up 32 products of bytes.
+pub(crate) trait Integers: Simd {
+    /// A block of 32 integers of 16 bits in registers.
+    type Ints: Copy;
+    /// One register of `i32`, or of pairs of `i16`: as many as there are lanes.
+    type Counts: Copy;
+    /// Lanes of a register.
+    const LANES: usize;
+
+    /// Loads 32 signed bytes.
+    fn ints(self, x: &[u8; BLOCK]) -> Self::Ints;
+    /// Loads 32 unsigned nibbles less 8, in the order of [`Simd::load_nibbles`].
+    fn int_nibbles(self, x: &[u8; BLOCK / 2]) -> Self::Ints;
+    /// Products of one half (elements `16 * half ..`) of a block, spread over the lanes.
+    fn dot_half(self, w: Self::Ints, x: &[i16; BLOCK], half: usize) -> Self::Counts;
+    /// All lanes zero.
+    fn no_counts(self) -> Self::Counts;
+    /// The sum, lane by lane.
+    fn add_counts(self, a: Self::Counts, b: Self::Counts) -> Self::Counts;
+    /// `a * factor + sum`, lane by lane.
+    fn scale_counts(self, a: Self::Counts, factor: Self::Lanes, sum: Self::Lanes) -> Self::Lanes;
+    /// The same number in all lanes.
+    fn splat(self, value: f32) -> Self::Lanes;
+
+    /// Deals the blocks of [`Self::LANES`] rows: register `i` gets pair `i` of every row.
+    fn interleave(self, rows: &[Self::Ints], out: &mut [Self::Counts; PAIRS]);
+    /// Adds the products of a dealt register with one pair of activations.
+    fn add_pair(self, sum: Self::Counts, w: Self::Counts, x: Self::Counts) -> Self::Counts;
+    /// One pair of activations in all lanes.
+    fn splat_pair(self, x: &[i16; 2]) -> Self::Counts;
+    /// The product, lane by lane.
+    fn multiply(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
+    /// The difference, lane by lane.
+    fn subtract(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
+    /// Loads [`Self::LANES`] numbers.
+    fn load_lanes(self, x: &[f32]) -> Self::Lanes;
+    /// Writes [`Self::LANES`] numbers.
+    fn store_lanes(self, lanes: Self::Lanes, out: &mut [f32]);
+}
+
 /// Work that can run under any instruction set.
 pub(crate) trait Kernel {
     /// Does the work. Implementations are `#[inline(always)]`.
-    fn run<S: Simd>(self, simd: S);
+    fn run<S: Integers>(self, simd: S);
 }
 
 /// Runs a kernel under the best instruction set there is.

@@ -1,6 +1,6 @@
 //! Plain arrays: the reference for the other instruction sets, and what runs without them.
 
-use super::{BLOCK, Simd, bf16_to_f32, f16_to_f32};
+use super::{BLOCK, Integers, PAIRS, Simd, bf16_to_f32, f16_to_f32};
 
 /// No instruction set in particular.
 #[derive(Clone, Copy)]
@@ -90,4 +90,91 @@ impl Simd for Portable {
             *out = value * factor;
         }
     }
+}
+
+impl Integers for Portable {
+    type Ints = [i16; BLOCK];
+    type Counts = [i32; LANES];
+    const LANES: usize = LANES;
+
+    #[inline(always)]
+    fn ints(self, x: &[u8; BLOCK]) -> Self::Ints {
+        x.map(|byte| i16::from(byte.cast_signed()))
+    }
+
+    #[inline(always)]
+    fn int_nibbles(self, x: &[u8; BLOCK / 2]) -> Self::Ints {
+        core::array::from_fn(|i| i16::from(x[i % 16] >> (i / 16 * 4) & 15) - 8)
+    }
+
+    #[inline(always)]
+    fn dot_half(self, w: Self::Ints, x: &[i16; BLOCK], half: usize) -> Self::Counts {
+        let product = |i: usize| i32::from(w[i]) * i32::from(x[i]);
+        core::array::from_fn(|lane| product(16 * half + lane) + product(16 * half + LANES + lane))
+    }
+
+    #[inline(always)]
+    fn no_counts(self) -> Self::Counts {
+        [0; LANES]
+    }
+
+    #[inline(always)]
+    fn add_counts(self, a: Self::Counts, b: Self::Counts) -> Self::Counts {
+        core::array::from_fn(|lane| a[lane] + b[lane])
+    }
+
+    #[inline(always)]
+    fn scale_counts(self, a: Self::Counts, factor: Self::Lanes, sum: Self::Lanes) -> Self::Lanes {
+        core::array::from_fn(|lane| a[lane] as f32 * factor[lane] + sum[lane])
+    }
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> Self::Lanes {
+        [value; LANES]
+    }
+
+    #[inline(always)]
+    fn interleave(self, rows: &[Self::Ints], out: &mut [Self::Counts; PAIRS]) {
+        for (i, out) in out.iter_mut().enumerate() {
+            *out = core::array::from_fn(|lane| pair([rows[lane][2 * i], rows[lane][2 * i + 1]]));
+        }
+    }
+
+    #[inline(always)]
+    fn add_pair(self, sum: Self::Counts, w: Self::Counts, x: Self::Counts) -> Self::Counts {
+        let high = |pair: i32| pair >> 16;
+        let low = |pair: i32| i32::from(pair as i16);
+        core::array::from_fn(|lane| sum[lane] + low(w[lane]) * low(x[lane]) + high(w[lane]) * high(x[lane]))
+    }
+
+    #[inline(always)]
+    fn splat_pair(self, x: &[i16; 2]) -> Self::Counts {
+        [pair(*x); LANES]
+    }
+
+    #[inline(always)]
+    fn multiply(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
+        core::array::from_fn(|lane| a[lane] * b[lane])
+    }
+
+    #[inline(always)]
+    fn subtract(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
+        core::array::from_fn(|lane| a[lane] - b[lane])
+    }
+
+    #[inline(always)]
+    fn load_lanes(self, x: &[f32]) -> Self::Lanes {
+        core::array::from_fn(|lane| x[lane])
+    }
+
+    #[inline(always)]
+    fn store_lanes(self, lanes: Self::Lanes, out: &mut [f32]) {
+        out[..LANES].copy_from_slice(&lanes);
+    }
+}
+
+/// Two numbers in one word, the first in its low half.
+#[inline(always)]
+fn pair([low, high]: [i16; 2]) -> i32 {
+    i32::from(high) << 16 | i32::from(low) & 0xffff
 }

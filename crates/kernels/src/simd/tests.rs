@@ -35,7 +35,7 @@ fn assert_same(what: &str, got: [f32; BLOCK], want: [f32; BLOCK]) {
 
 impl Kernel for &Check {
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
+    fn run<S: Integers>(self, simd: S) {
         let store = |block| {
             let mut out = [0.0; BLOCK];
             simd.store(block, 1.0, &mut out);
@@ -62,6 +62,58 @@ impl Kernel for &Check {
         let mut scaled = [0.0; BLOCK];
         simd.store(simd.load_f32(&self.x), -2.0, &mut scaled);
         assert_same("store", scaled, self.x.map(|x| x * -2.0));
+        self.integers(simd, nibbles);
+    }
+}
+
+impl Check {
+    /// The operations on integers.
+    #[inline(always)]
+    fn integers<S: Integers>(&self, simd: S, nibbles: [u8; BLOCK / 2]) {
+        let lanes = |lanes| {
+            let mut out = vec![0.0; S::LANES];
+            simd.store_lanes(lanes, &mut out);
+            out
+        };
+        let floats = |counts| simd.scale_counts(counts, simd.splat(1.0), simd.zero());
+        // Bytes from -128 to 127 times activations from -127 to 127.
+        let x: [i16; BLOCK] = core::array::from_fn(|i| i16::from(self.bytes[31 - i].cast_signed()).max(-127));
+        let plain = |w: &dyn Fn(usize) -> i32, range: core::ops::Range<usize>| -> i32 {
+            range.map(|i| w(i) * i32::from(x[i])).sum()
+        };
+        let byte = |i: usize| i32::from(self.bytes[i].cast_signed());
+        let nibble = |i: usize| i32::from(nibbles[i % 16] >> (i / 16 * 4) & 15) - 8;
+        for half in 0..2 {
+            let range = 16 * half..16 * half + 16;
+            let got = simd.sum(floats(simd.dot_half(simd.ints(&self.bytes), &x, half)));
+            assert_eq!(got, plain(&byte, range.clone()) as f32);
+            let got = simd.sum(floats(simd.dot_half(simd.int_nibbles(&nibbles), &x, half)));
+            assert_eq!(got, plain(&nibble, range) as f32);
+        }
+        // Each row is the bytes, turned by its lane.
+        let turned = |lane: usize| core::array::from_fn(|i| self.bytes[(i + lane) % BLOCK]);
+        let rows: Vec<S::Ints> = (0..S::LANES).map(|lane| simd.ints(&turned(lane))).collect();
+        let mut dealt = [simd.no_counts(); PAIRS];
+        simd.interleave(&rows, &mut dealt);
+        let mut all = simd.no_counts();
+        for (i, dealt) in dealt.into_iter().enumerate() {
+            let pair = simd.splat_pair(&[x[2 * i], x[2 * i + 1]]);
+            let got = lanes(floats(simd.add_pair(simd.no_counts(), dealt, pair)));
+            all = simd.add_pair(all, dealt, pair);
+            for (lane, got) in got.into_iter().enumerate() {
+                let row = turned(lane).map(u8::cast_signed);
+                assert_eq!(got, plain(&|i| i32::from(row[i]), 2 * i..2 * i + 2) as f32, "pair {i}");
+            }
+        }
+        let twice = lanes(floats(simd.add_counts(all, all)));
+        for (lane, got) in twice.into_iter().enumerate() {
+            let row = turned(lane).map(u8::cast_signed);
+            assert_eq!(got, 2.0 * plain(&|i| i32::from(row[i]), 0..BLOCK) as f32);
+        }
+        let numbers = &self.x[..S::LANES];
+        let loaded = simd.load_lanes(numbers);
+        let product = lanes(simd.subtract(simd.multiply(loaded, simd.splat(3.0)), loaded));
+        assert_eq!(product, numbers.iter().map(|x| x * 3.0 - x).collect::<Vec<_>>());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::arch::wasm32::*;
 
-use super::{BLOCK, Simd};
+use super::{BLOCK, Integers, PAIRS, Simd};
 
 /// Fixed-width SIMD of WebAssembly. Present by construction: a module that has it either
 /// validates as a whole or does not load.
@@ -147,5 +147,110 @@ impl Simd for Simd128 {
             // SAFETY: `v128.store` needs no alignment, and 4 * i + 4 <= 32.
             unsafe { v128_store(out.as_mut_ptr().add(4 * i).cast(), f32x4_mul(lanes, factor)) }
         }
+    }
+}
+
+/// Signed bytes to 16 bits.
+#[inline(always)]
+fn widen_bytes(low: v128, high: v128) -> [v128; 4] {
+    [
+        i16x8_extend_low_i8x16(low),
+        i16x8_extend_high_i8x16(low),
+        i16x8_extend_low_i8x16(high),
+        i16x8_extend_high_i8x16(high),
+    ]
+}
+
+impl Integers for Simd128 {
+    type Ints = [v128; 4];
+    type Counts = v128;
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    fn ints(self, x: &[u8; BLOCK]) -> Self::Ints {
+        widen_bytes(load(x, 0), load(x, 1))
+    }
+
+    #[inline(always)]
+    fn int_nibbles(self, x: &[u8; BLOCK / 2]) -> Self::Ints {
+        let bytes = load(x, 0);
+        let (mask, eight) = (u8x16_splat(15), i8x16_splat(8));
+        // A shift of 16 bits and a mask are cheaper than the shift of bytes that no x86 has.
+        let high = v128_and(u16x8_shr(bytes, 4), mask);
+        widen_bytes(i8x16_sub(v128_and(bytes, mask), eight), i8x16_sub(high, eight))
+    }
+
+    #[inline(always)]
+    fn dot_half(self, w: Self::Ints, x: &[i16; BLOCK], half: usize) -> Self::Counts {
+        i32x4_add(
+            i32x4_dot_i16x8(w[2 * half], load(x, 2 * half)),
+            i32x4_dot_i16x8(w[2 * half + 1], load(x, 2 * half + 1)),
+        )
+    }
+
+    #[inline(always)]
+    fn no_counts(self) -> Self::Counts {
+        i32x4_splat(0)
+    }
+
+    #[inline(always)]
+    fn add_counts(self, a: Self::Counts, b: Self::Counts) -> Self::Counts {
+        i32x4_add(a, b)
+    }
+
+    #[inline(always)]
+    fn scale_counts(self, a: Self::Counts, factor: Self::Lanes, sum: Self::Lanes) -> Self::Lanes {
+        f32x4_add(f32x4_mul(f32x4_convert_i32x4(a), factor), sum)
+    }
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> Self::Lanes {
+        f32x4_splat(value)
+    }
+
+    #[inline(always)]
+    fn interleave(self, rows: &[Self::Ints], out: &mut [Self::Counts; PAIRS]) {
+        for (i, out) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+            let [a, b, c, d] = [rows[0][i], rows[1][i], rows[2][i], rows[3][i]];
+            let (ab, cd) = (i32x4_shuffle::<0, 4, 1, 5>(a, b), i32x4_shuffle::<0, 4, 1, 5>(c, d));
+            out[0] = i64x2_shuffle::<0, 2>(ab, cd);
+            out[1] = i64x2_shuffle::<1, 3>(ab, cd);
+            let (ab, cd) = (i32x4_shuffle::<2, 6, 3, 7>(a, b), i32x4_shuffle::<2, 6, 3, 7>(c, d));
+            out[2] = i64x2_shuffle::<0, 2>(ab, cd);
+            out[3] = i64x2_shuffle::<1, 3>(ab, cd);
+        }
+    }
+
+    #[inline(always)]
+    fn add_pair(self, sum: Self::Counts, w: Self::Counts, x: Self::Counts) -> Self::Counts {
+        i32x4_add(sum, i32x4_dot_i16x8(w, x))
+    }
+
+    #[inline(always)]
+    fn splat_pair(self, x: &[i16; 2]) -> Self::Counts {
+        // SAFETY: `v128.load32_splat` needs no alignment and reads the four bytes of `x`.
+        unsafe { v128_load32_splat(x.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
+    fn multiply(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
+        f32x4_mul(a, b)
+    }
+
+    #[inline(always)]
+    fn subtract(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
+        f32x4_sub(a, b)
+    }
+
+    #[inline(always)]
+    fn load_lanes(self, x: &[f32]) -> Self::Lanes {
+        f32x4(x[0], x[1], x[2], x[3])
+    }
+
+    #[inline(always)]
+    fn store_lanes(self, lanes: Self::Lanes, out: &mut [f32]) {
+        let out = &mut out[..4];
+        // SAFETY: `v128.store` needs no alignment, and `out` has four numbers.
+        unsafe { v128_store(out.as_mut_ptr().cast(), lanes) }
     }
 }

@@ -45,6 +45,3 @@ unsafe fn argument(tensor: &CubeTensor, len: usize) -> BufferArg {
     // SAFETY: the caller's.
     unsafe { BufferArg::from_raw_parts(tensor.handle.clone(), len) }
 }
-
-#[cfg(test)]
-mod tests;

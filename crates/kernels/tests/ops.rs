@@ -1,12 +1,20 @@
-//! Each kernel against plain loops in `f64`.
+//! The steps between products against plain loops in `f64`, on the CPU and on the machine's adapter.
 
-use burn::tensor::{Device, DeviceKind, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
+use glassbox_formats::DType;
+use glassbox_kernels::ops::{self, AttendSpec, Gate, NormSpec};
+use glassbox_kernels::{Matrix, MatrixBuilder};
 
-use crate::Matrix;
-use crate::ops::{self, AttendSpec, Gate, NormSpec};
+/// Runs a check on every device there are kernels for.
+fn on_all(check: impl Fn(&Device)) {
+    check(&Device::flex());
+    #[cfg(feature = "gpu")]
+    check(&gpu());
+}
 
+#[cfg(feature = "gpu")]
 fn gpu() -> Device {
-    Device::wgpu(DeviceKind::DefaultDevice)
+    Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)
 }
 
 /// Numbers between -1 and 1 that repeat nowhere near.
@@ -20,8 +28,8 @@ fn noise(len: usize, seed: u32) -> Vec<f32> {
         .collect()
 }
 
-fn upload<const D: usize>(values: &[f32], shape: [usize; D]) -> Tensor<D> {
-    Tensor::from_data(TensorData::new(values.to_vec(), shape), &gpu())
+fn upload<const D: usize>(device: &Device, values: &[f32], shape: [usize; D]) -> Tensor<D> {
+    Tensor::from_data(TensorData::new(values.to_vec(), shape), device)
 }
 
 fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
@@ -38,14 +46,18 @@ fn close(got: &[f32], want: &[f64], what: &str) {
 
 #[test]
 fn norms_are_those_of_the_definition() {
+    on_all(norms);
+}
+
+fn norms(device: &Device) {
     for (rows, width) in [(1, 576), (3, 64), (5, 37), (2, 1)] {
         let (x, weight, bias) = (noise(rows * width, 1), noise(width, 2), noise(width, 3));
         for (centred, shifted) in [(false, false), (true, true), (true, false)] {
             let eps = 1e-5;
-            let shift = upload(&bias, [width]);
+            let shift = upload(device, &bias, [width]);
             let got = ops::norm(
-                &upload(&x, [rows, width]),
-                &upload(&weight, [width]),
+                &upload(device, &x, [rows, width]),
+                &upload(device, &weight, [width]),
                 shifted.then_some(&shift),
                 NormSpec { centred, eps },
             );
@@ -67,6 +79,10 @@ fn norms_are_those_of_the_definition() {
 
 #[test]
 fn queries_are_turned_and_keys_and_values_written() {
+    on_all(rotations);
+}
+
+fn rotations(device: &Device) {
     // (heads, kv heads, head_dim, dims that turn)
     for (heads, kv_heads, head_dim, dims) in [(4, 2, 8, 8), (3, 1, 10, 6), (9, 3, 64, 64), (2, 2, 5, 4)] {
         let (count, past, capacity, half) = (3, 5, 16, dims / 2);
@@ -74,13 +90,13 @@ fn queries_are_turned_and_keys_and_values_written() {
         let (v, angle) = (noise(count * kv_heads * head_dim, 3), noise(count * half, 4));
         let angles: Vec<f32> = angle.iter().map(|a| a.cos()).chain(angle.iter().map(|a| a.sin())).collect();
         let cache = vec![7.0; kv_heads * capacity * head_dim];
-        let fresh = || upload(&cache, [1, kv_heads, capacity, head_dim]);
+        let fresh = || upload(device, &cache, [1, kv_heads, capacity, head_dim]);
         let mut cached = Some((fresh(), fresh()));
         let turned = ops::rotate_and_write(
-            &upload(&q, [1, count, heads, head_dim]),
-            &upload(&k, [1, count, kv_heads, head_dim]),
-            &upload(&v, [1, count, kv_heads, head_dim]),
-            &upload(&angles, [2, count, half]),
+            &upload(device, &q, [1, count, heads, head_dim]),
+            &upload(device, &k, [1, count, kv_heads, head_dim]),
+            &upload(device, &v, [1, count, kv_heads, head_dim]),
+            &upload(device, &angles, [2, count, half]),
             &mut cached,
             past,
         )
@@ -124,13 +140,16 @@ fn queries_are_turned_and_keys_and_values_written() {
     }
 }
 
+/// On a GPU caches are written where they are; the CPU's would be copied.
+#[cfg(feature = "gpu")]
 #[test]
 fn a_cache_with_two_owners_is_handed_back() {
-    let cache = upload(&[0.0; 8], [1, 1, 4, 2]);
+    let device = &gpu();
+    let cache = upload(device, &[0.0; 8], [1, 1, 4, 2]);
     let second = cache.clone();
-    let x = || upload(&[1.0, 2.0], [1, 1, 1, 2]);
-    let angles = upload(&[1.0, 0.0], [2, 1, 1]);
-    let mut cached = Some((cache, upload(&[0.0; 8], [1, 1, 4, 2])));
+    let x = || upload(device, &[1.0, 2.0], [1, 1, 1, 2]);
+    let angles = upload(device, &[1.0, 0.0], [2, 1, 1]);
+    let mut cached = Some((cache, upload(device, &[0.0; 8], [1, 1, 4, 2])));
     assert!(ops::rotate_and_write(&x(), &x(), &x(), &angles, &mut cached, 0).is_none());
     assert!(cached.is_some());
     assert_eq!(values(second), [0.0; 8]);
@@ -138,6 +157,10 @@ fn a_cache_with_two_owners_is_handed_back() {
 
 #[test]
 fn attention_is_that_of_the_definition() {
+    on_all(attention);
+}
+
+fn attention(device: &Device) {
     // (heads, kv heads, head_dim, past, count, window, softcap)
     let cases = [
         (4, 2, 8, 0, 5, None, None),
@@ -154,9 +177,9 @@ fn attention_is_that_of_the_definition() {
         let scale = 3.0 / (head_dim as f32).sqrt();
         let cache = [1, kv_heads, capacity, head_dim];
         let got = ops::attend(
-            &upload(&q, [1, count, heads, head_dim]),
-            &upload(&k, cache),
-            &upload(&v, cache),
+            &upload(device, &q, [1, count, heads, head_dim]),
+            &upload(device, &k, cache),
+            &upload(device, &v, cache),
             AttendSpec { past, scale, window, softcap },
         );
         let mut want = Vec::new();
@@ -187,10 +210,13 @@ fn attention_is_that_of_the_definition() {
 
 #[test]
 fn a_product_adds_and_gates_before_it_stores() {
+    on_all(epilogues);
+}
+
+fn epilogues(device: &Device) {
     let (rows, columns) = (70, 64);
     let weights = noise(rows * columns, 8);
-    let mut builder =
-        crate::MatrixBuilder::new(&gpu(), glassbox_formats::DType::F32, rows, columns).expect("a shape");
+    let mut builder = MatrixBuilder::new(device, DType::F32, rows, columns).expect("a shape");
     let bytes: Vec<u8> = weights.iter().flat_map(|w| w.to_le_bytes()).collect();
     builder.write_rows(0, &bytes).expect("rows");
     let matrix: Matrix = builder.finish().expect("whole");
@@ -203,7 +229,7 @@ fn a_product_adds_and_gates_before_it_stores() {
                 (0..columns).map(|k| f64::from(x[k]) * f64::from(w[k])).sum()
             })
             .collect();
-        let (x, pre) = (upload(&x, [tokens, columns]), upload(&other, [tokens, rows]));
+        let (x, pre) = (upload(device, &x, [tokens, columns]), upload(device, &other, [tokens, rows]));
         let added = ops::linear_add(&matrix, &x, &pre).expect("a kernel");
         let want: Vec<f64> = product.iter().zip(&other).map(|(p, o)| p + f64::from(*o)).collect();
         close(&values(added), &want, "added");
