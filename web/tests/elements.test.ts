@@ -187,7 +187,8 @@ describe('heads', () => {
     const model = (layers: number, heads: number): Parameters<typeof capturedLayers>[0] =>
       ({ info: { layers, heads } }) as Parameters<typeof capturedLayers>[0];
     assert.equal(capturedLayers(model(30, 9), 64, 0).length, 30);
-    assert.equal(capturedLayers(model(30, 9), 512, 0).length, 30);
+    assert.equal(capturedLayers(model(6, 6), 512, 0).length, 6);
+    assert.equal(capturedLayers(model(30, 9), 512, 15).length, 10);
     const some = capturedLayers(model(32, 32), 1024, 31);
     assert.ok(some.length < 32 && some.length >= 1 && some.includes(31));
     assert.deepEqual(capturedLayers(model(32, 32), 100_000, 5), [5]);

@@ -15,7 +15,7 @@ import { windowOf } from '../views/patterns.js';
 import type { Pattern } from '../views/raster.js';
 import '../views/ramp-legend.js';
 import { t, type TextKey } from '../views/text.js';
-import type { HeadIndex } from '../views/types.js';
+import type { AttentionData, HeadIndex } from '../views/types.js';
 import { attentionStyles } from './attention-styles.js';
 import { Mixer } from './mixer.js';
 import { panel } from './panel.js';
@@ -23,6 +23,9 @@ import type { Picture } from './picture.js';
 import { Watch } from './store.js';
 import { HEAD_PICTURES, MIXES, type Mix } from './view-state.js';
 import type { Workspace } from './workspace.js';
+
+/** Side of a thumbnail in pixels. */
+const THUMBNAIL = 96;
 
 /** One letter for what a head does, in its thumbnail. */
 const SIGNS = { previous_token: 'p', first_token: 's', induction: 'i', duplicate_token: 'd' } as const;
@@ -36,13 +39,15 @@ export class AttentionPanel extends View {
   @property({ attribute: false }) ws!: Workspace;
   @state() private cell: AttentionCell | null = null;
   readonly #mixer = new Mixer();
+  #small: { readonly of: unknown; readonly data: AttentionData | null } = { of: null, data: null };
   protected readonly watch = new Watch(this, () => [this.ws.inspection, this.ws.view, this.ws.heads, this.ws.edits]);
 
   static override readonly styles = [shared, controls, panel, attentionStyles];
 
   protected override willUpdate(): void {
     const { ws } = this;
-    if (ws.ready) ws.heads.want(ws.inspection.version, {});
+    const missing = ws.inspection.picture?.attention.layers.includes(null) ?? false;
+    if (ws.ready) ws.heads.want(ws.inspection.version, { thumbnails: missing ? THUMBNAIL : 0 });
   }
 
   override render(): TemplateResult {
@@ -80,6 +85,7 @@ export class AttentionPanel extends View {
         .selected=${locked}
         .scale=${scale}
         .group=${group}
+        .thumbnails=${this.#thumbnails(picture)}
         .off=${ws.edits.off(picture.attention.heads)}
         .signs=${signs}
         @gb-head-preview=${this.#onPreview}
@@ -91,6 +97,18 @@ export class AttentionPanel extends View {
       </div>
       ${signs.length > 0 ? this.#legendOfSigns(signs) : nothing}
       <p class="note">${t('grid.pixels')}</p>`;
+  }
+
+  /** Small patterns of all heads, where the prompt is too long for all the large ones. */
+  #thumbnails({ attention }: Picture): AttentionData | null {
+    const { heads } = this.ws;
+    const small = heads.stale ? null : (heads.result?.thumbnails ?? null);
+    if (small === this.#small.of) return this.#small.data;
+    const [layers = 0, count = 0, size = 0] = small?.shape ?? [];
+    const each = count * size * size;
+    const all = Array.from({ length: layers }, (_, layer) => small?.data.subarray(layer * each, (layer + 1) * each) ?? null);
+    this.#small = { of: small, data: small && { heads: attention.heads, size, layers: all } };
+    return this.#small.data;
   }
 
   /** What heads were found to do on this prompt; where one does several things, the strongest. */

@@ -49,23 +49,22 @@ export function showExample(ws: Workspace, { text, view, role, temperature }: Ex
   ws.view.set({ picture: 'matrix', mix: 'head', measure: 'none', tab: null, position: null, ...view });
   if (temperature !== undefined) ws.generation.configure({ temperature, topK: 40, topP: 0.95, greedy: false });
   ws.generation.discard();
-  ws.inspection.type(text);
-  void ws.inspection.run();
-  if (role) lookAt(ws, text, role);
+  void ws.inspection.write(text).then(() => {
+    if (role && ws.inspection.text === text) lookAt(ws, text, role);
+  });
 }
 
-/** Locks the strongest head of a kind once it is known, unless something else has been typed meanwhile. */
+/** Locks the strongest head of a kind once it is known, unless something else has been written meanwhile. */
 function lookAt(ws: Workspace, text: string, role: string): void {
-  const leave = ws.heads.subscribe(() => {
-    if (ws.inspection.text !== text) {
-      leave();
-      return;
-    }
-    if (ws.heads.running || ws.heads.stale || ws.inspection.running) return;
-    const picture = ws.inspection.picture?.tokens.map((token) => token.text).join('') ?? '';
-    if (!picture.endsWith(text.slice(-12))) return;
-    leave();
-    const label = ws.heads.result?.labels.find((one) => one.role === role);
+  const { version } = ws.inspection;
+  const lock = (): boolean => {
+    if (ws.inspection.text !== text || ws.inspection.version !== version) return true;
+    if (ws.heads.running || ws.heads.stale || !ws.heads.result) return false;
+    const label = ws.heads.result.labels.find((one) => one.role === role);
     if (label) ws.inspection.lock({ layer: label.layer, head: label.head });
+    return true;
+  };
+  const leave = ws.heads.subscribe(() => {
+    if (lock()) leave();
   });
 }

@@ -126,6 +126,14 @@ export class Inspection extends Store {
     this.#schedule(() => this.#tokenize(), TOKENIZE_AFTER_MS);
   }
 
+  /** Takes a text as a whole and runs it at once; resolves when its picture is there. */
+  async write(text: string): Promise<void> {
+    this.#text = text;
+    this.changed();
+    await this.#tokenize();
+    await this.run();
+  }
+
   /** Appends tokens as they are, not as their text would be split again. */
   append(tokens: readonly Token[]): void {
     this.#stop();

@@ -9,8 +9,8 @@ export interface Picture {
   readonly attention: AttentionData;
 }
 
-/** Most bytes of attention patterns brought back at once. */
-const PATTERN_BUDGET = 640e6;
+/** Most bytes of attention patterns brought back at once; of the other layers thumbnails are enough until one is wanted. */
+const PATTERN_BUDGET = 96e6;
 
 /** The layers whose patterns fit the budget: all, else those about the layer that is looked at. */
 export function capturedLayers(model: Pick<Model, 'info'>, tokens: number, about: number): number[] {

@@ -2,16 +2,20 @@ import { css, html, nothing, type TemplateResult } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import type { Expectation } from '../client/index.js';
 import { controls, shared, View } from '../views/element.js';
+import { currentLanguage } from '../views/environment.js';
 import type { AttentionCell } from '../views/attention-matrix.js';
 import { t } from '../views/text.js';
 import '../views/token-card.js';
 import '../views/token-strip.js';
 import './generate-panel.js';
-import { measured } from './measure.js';
+import { measured, type Measured } from './measure.js';
 import { panel } from './panel.js';
 import { Watch } from './store.js';
 import { MEASURES, type Measure } from './view-state.js';
 import type { Workspace } from './workspace.js';
+
+/** The same list whenever nothing is known, so that nothing is rendered for it. */
+const NOTHING: readonly Expectation[] = [];
 
 /** The prompt as text and as tokens, and how the model expected each of them. */
 @customElement('gb-prompt-panel')
@@ -21,6 +25,7 @@ export class PromptPanel extends View {
   /** The attention cell being read, marked among the tokens. */
   @property({ attribute: false }) cell: AttentionCell | null = null;
   @state() private preview: number | null = null;
+  #shading: { readonly of: readonly unknown[]; readonly value: Measured } = { of: [], value: { shades: null, notes: [] } };
   protected readonly watch = new Watch(this, () => [this.ws.inspection, this.ws.generation, this.ws.view, this.ws.expected]);
 
   static override readonly styles = [
@@ -139,7 +144,7 @@ export class PromptPanel extends View {
     const { inspection, view } = this.ws;
     const { tokens } = inspection;
     const expectations = this.#expectations();
-    const { shades, notes } = measured(expectations, view.values.measure, this.ws.session.model?.info.vocab ?? 0);
+    const { shades, notes } = this.#measured(expectations, view.values.measure);
     const at = this.preview ?? view.values.position;
     const token = at === null ? undefined : tokens[at];
     return html`<div class="strip">
@@ -165,12 +170,21 @@ export class PromptPanel extends View {
         : nothing}`;
   }
 
+  /** Shades and notes, made once: a list of hundreds of tokens is only rendered again where they change. */
+  #measured(expectations: readonly Expectation[], measure: Measure): Measured {
+    const of = [expectations, measure, currentLanguage()];
+    if (!of.every((part, i) => part === this.#shading.of[i])) {
+      this.#shading = { of, value: measured(expectations, measure, this.ws.session.model?.info.vocab ?? 0) };
+    }
+    return this.#shading.value;
+  }
+
   /** What is known of the tokens that are shown; nothing while they are others than those of the last picture. */
   #expectations(): readonly Expectation[] {
     const { result } = this.ws.expected;
     const { tokens } = this.ws.inspection;
     const fits = result?.tokens.length === tokens.length && result.tokens.every(({ id }, at) => id === tokens[at]?.id);
-    return result && fits ? result.expectations : [];
+    return result && fits ? result.expectations : NOTHING;
   }
 
   #reading(): string {

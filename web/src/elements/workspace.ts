@@ -1,4 +1,5 @@
 import type { EditSpec, HeadsReport, Model, ModelSource, Surprisals } from '../client/index.js';
+import { currentLanguage } from '../views/environment.js';
 import { tokenText } from '../views/label.js';
 import { t } from '../views/text.js';
 import { Analysis } from './analysis.js';
@@ -19,6 +20,12 @@ const KEY = 'glassbox.session';
 /** Longest prompt whose ids are part of a link. */
 const LINKED_IDS = 600;
 
+/** What a picture is of: lines for its caption, and the same as data. */
+export interface Provenance {
+  readonly lines: readonly string[];
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
 /** Everything that is on the page, and what was there before. */
 export class Workspace extends Store {
   readonly settings = new Settings();
@@ -31,7 +38,8 @@ export class Workspace extends Store {
   /** How each token of the prompt was expected. */
   readonly expected: Analysis<object, Surprisals>;
   /** What the heads do on this prompt. */
-  readonly heads: Analysis<object, HeadsReport>;
+  readonly heads: Analysis<{ thumbnails: number }, HeadsReport>;
+  #provenance: Provenance & { readonly of: readonly unknown[] } = { of: [], lines: [], data: {} };
   #origin: ModelOrigin | null = null;
   #fingerprint = '';
   #house: HouseModel | null = null;
@@ -46,7 +54,9 @@ export class Workspace extends Store {
     this.inspection = new Inspection(this.session, this.edits);
     this.generation = new Generation(this.session, this.inspection, this.edits);
     this.expected = new Analysis(this.session, (_, signal) => this.model.analysis.surprisal({ ...this.run, signal }));
-    this.heads = new Analysis(this.session, (_, signal) => this.model.analysis.heads({ ...this.run, signal }));
+    this.heads = new Analysis(this.session, ({ thumbnails }, signal) =>
+      this.model.analysis.heads({ ...this.run, ...(thumbnails > 0 ? { thumbnails } : {}), signal }),
+    );
     this.session.subscribe(() => {
       if (this.session.model !== this.#model) this.#adopt(this.session.model);
     });
@@ -165,7 +175,13 @@ export class Workspace extends Store {
   }
 
   /** What a picture is of, in words and as data. */
-  provenance(): { lines: string[]; data: Record<string, unknown> } {
+  provenance(): Provenance {
+    const of = [this.inspection.version, this.#fingerprint, this.edits.list, this.generation.sampler, currentLanguage()];
+    if (!of.every((part, i) => part === this.#provenance.of[i])) this.#provenance = { of, ...this.#prove() };
+    return this.#provenance;
+  }
+
+  #prove(): Provenance {
     const info = this.#model?.info;
     const { sampler } = this.generation;
     const tokens = this.inspection.picture?.tokens ?? [];

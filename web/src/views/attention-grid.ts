@@ -2,7 +2,7 @@ import { css, html, nothing, type PropertyValues, type TemplateResult } from 'li
 import { customElement, property, query, state } from 'lit/decorators.js';
 import { ref } from 'lit/directives/ref.js';
 import { CellCursor, type Cell } from './cell-cursor.js';
-import { emit, shared, View } from './element.js';
+import { differ, emit, shared, View } from './element.js';
 import { inSlices, pixelRatio, pointIn, sizeCanvas } from './heat-canvas.js';
 import { patternOf } from './label.js';
 import { rampFor, type Scale } from './ramp.js';
@@ -50,9 +50,11 @@ export class AttentionGrid extends View {
   /** How many heads share their keys and values, side by side; 1 where each has its own. */
   @property({ type: Number }) group = 1;
   /** Heads that are switched off. */
-  @property({ attribute: false }) off: readonly HeadIndex[] = [];
+  @property({ attribute: false, hasChanged: differ }) off: readonly HeadIndex[] = [];
   /** What heads are known to do on this prompt: a short sign for each. */
-  @property({ attribute: false }) signs: readonly HeadSign[] = [];
+  @property({ attribute: false, hasChanged: differ }) signs: readonly HeadSign[] = [];
+  /** Smaller patterns of every head, where not all of the data is there. */
+  @property({ attribute: false }) thumbnails: AttentionData | null = null;
   @state() private layout: Layout = { side: SMALLEST, width: 0, height: 0 };
   @query('canvas') private readonly canvas!: HTMLCanvasElement | null;
   #stop: (() => void) | undefined;
@@ -170,7 +172,7 @@ export class AttentionGrid extends View {
   }
 
   protected override updated(changed: PropertyValues): void {
-    if (['data', 'ground', 'scale', 'layout', 'off'].some((name) => changed.has(name))) this.#paint();
+    if (['data', 'thumbnails', 'ground', 'scale', 'layout', 'off'].some((name) => changed.has(name))) this.#paint();
   }
 
   #measure(): void {
@@ -204,11 +206,11 @@ export class AttentionGrid extends View {
       data.layers.length * data.heads,
       (item) => {
         const head = { layer: Math.floor(item / data.heads), head: item % data.heads };
-        const pattern = patternOf(data, head);
+        const pattern = patternOf(data, head) ?? (this.thumbnails ? patternOf(this.thumbnails, head) : undefined);
         if (!pattern) {
           pixels.fill(ramp.absent);
         } else {
-          const whole = { top: 0, left: 0, bottom: data.size, right: data.size };
+          const whole = { top: 0, left: 0, bottom: pattern.size, right: pattern.size };
           paintPattern(pattern, whole, side, ramp, this.scale, pixels);
         }
         const { x, y } = this.#origin(head);

@@ -1,4 +1,4 @@
-import { css, LitElement, type PropertyDeclarations } from 'lit';
+import { css, LitElement, type PropertyDeclarations, type PropertyValues } from 'lit';
 import { currentGround, onEnvironment, type Ground } from './environment.js';
 
 /** What every view and element is: a component that is rendered again when the language or the ground changes. */
@@ -22,6 +22,17 @@ export class View extends LitElement {
     super.disconnectedCallback();
     this.#leave?.();
   }
+
+  protected override update(changed: PropertyValues): void {
+    super.update(changed);
+    // Whoever shows the same numbers in another way follows; a cursor that moved has changed none of them.
+    if (changed.size > 0) this.dispatchEvent(new Event('gb-drawn', { bubbles: true }));
+  }
+}
+
+/** Whether two small values of plain data differ, for properties that are made anew at every rendering. */
+export function differ(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) !== JSON.stringify(b);
 }
 
 /** Dispatches an event that crosses shadow roots. */

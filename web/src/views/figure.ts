@@ -50,7 +50,7 @@ export class Figure extends View {
   ];
 
   override render(): TemplateResult {
-    return html`<slot></slot>
+    return html`<slot @gb-drawn=${this.#onDrawn}></slot>
       <div class="foot">
         <button type="button" class="quiet" aria-expanded=${this.open ? 'true' : 'false'} @click=${this.#toggle}>
           ${t('figure.table')}
@@ -71,10 +71,10 @@ export class Figure extends View {
       ${this.open ? this.#table() : nothing}`;
   }
 
-  /** Renders the table anew, where the picture has changed under it. */
-  refresh(): void {
+  /** The picture has changed under its table. */
+  readonly #onDrawn = (): void => {
     if (this.open) this.requestUpdate();
-  }
+  };
 
   #table(): TemplateResult | typeof nothing {
     const view = this.#view();
