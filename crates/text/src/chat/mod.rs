@@ -6,8 +6,10 @@
 //! transformers' `apply_chat_template(tokenize=False)`.
 //!
 //! A template is untrusted. It sees nothing but the messages and options; it runs for a bounded
-//! number of steps and writes a bounded text. A template that does not compile is an error when it
-//! is used, not when its model is opened.
+//! number of steps and writes a bounded text. The values it builds in between are not bounded: by
+//! doubling a string or nesting lists a hostile one can use up memory or stack, as the interpreter
+//! has no hook to stop it. A template that does not compile is an error when it is used, not when
+//! its model is opened.
 
 mod environment;
 mod json;
