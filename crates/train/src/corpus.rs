@@ -2,7 +2,7 @@
 
 use rand_chacha::ChaCha8Rng;
 
-use crate::{Recipe, TrainError, random};
+use crate::{Recipe, Repeated, TrainError, random};
 
 /// The line between two stories, and the token that stands for it.
 pub const SEPARATOR: &str = "<|endoftext|>";
@@ -85,14 +85,13 @@ impl<'a> Sequences<'a> {
         let count = self.recipe.batch_tokens / length;
         // All steps have the same number of tokens, so that a place in the text follows from the step.
         let first = step * self.recipe.batch_tokens as u64;
+        let repetition = self.recipe.repetition(step);
         (0..count)
             .map(|index| {
                 let number = (first / length as u64) + index as u64;
-                let every = self.recipe.repeated_every as u64;
-                if every > 0 && number % every == every - 1 {
-                    self.repeated(length, first, index as u64)
-                } else {
-                    self.story_text(length, first + (index * length) as u64)
+                match repetition.filter(|repeated| number % repeated.every == repeated.every - 1) {
+                    Some(repeated) => self.repeated(repeated, length, first + index as u64),
+                    None => self.story_text(length, first + (index * length) as u64),
                 }
             })
             .collect()
@@ -129,8 +128,8 @@ impl<'a> Sequences<'a> {
     }
 
     /// Random tokens that repeat with a random period; only what a repetition foretells counts.
-    fn repeated(&self, length: usize, first: u64, index: u64) -> Sequence {
-        let mut rng = random::stream(self.recipe.seed, "repeated", first + index);
+    fn repeated(&self, repeated: Repeated, length: usize, number: u64) -> Sequence {
+        let mut rng = random::stream(self.recipe.seed, "repeated", number);
         let vocab = self.recipe.shape.vocab_size as u64;
         let token = |rng: &mut ChaCha8Rng| loop {
             let token = random::below(rng, vocab) as u32;
@@ -138,8 +137,8 @@ impl<'a> Sequences<'a> {
                 break token;
             }
         };
-        let shortest = (length / 16).max(2) as u64;
-        let period = (shortest + random::below(&mut rng, length as u64 / 2 - shortest + 1)) as usize;
+        let Repeated { shortest, longest, .. } = repeated;
+        let period = (shortest + random::below(&mut rng, longest - shortest + 1)) as usize;
         let unit: Vec<u32> = (0..period).map(|_| token(&mut rng)).collect();
         let text = |index: usize| unit[index % period];
         Sequence {

@@ -1,5 +1,6 @@
 //! Trains the house model: the project's own decoder, differentiated by burn.
 
+pub mod card;
 mod checkpoint;
 mod corpus;
 mod dropout;
@@ -9,6 +10,7 @@ pub mod gguf;
 mod gradient;
 pub mod layout;
 pub mod optimizer;
+mod publish;
 mod random;
 mod recipe;
 mod run;
@@ -20,5 +22,6 @@ pub use dropout::Dropout;
 pub use error::TrainError;
 pub use evaluate::bits_per_byte;
 pub use gradient::{Batch, Pass, pass};
-pub use recipe::{AdamW, Dropout as DropoutFrom, Recipe, Schedule, Shape, Stage};
+pub use publish::{LICENCE, publish};
+pub use recipe::{AdamW, Dropout as DropoutFrom, Recipe, Repeated, Schedule, Shape, Stage};
 pub use run::{Event, Options, Trained, train};

@@ -24,8 +24,8 @@ pub struct Recipe {
     pub micro_batch_tokens: usize,
     /// Sequence lengths: each stage starts at a part of the steps, in percent.
     pub stages: Vec<Stage>,
-    /// Every n-th sequence is a repetition of random tokens; 0 for none.
-    pub repeated_every: usize,
+    /// How many sequences are repetitions of random tokens, as it changes with the steps.
+    pub repeated: Vec<Repeated>,
     /// Dropout, as it changes with the steps; none before the first entry.
     pub dropout: Vec<Dropout>,
     /// How the rate goes.
@@ -64,6 +64,19 @@ pub struct Stage {
     pub from_percent: u64,
     /// Tokens per sequence.
     pub length: usize,
+}
+
+/// From a step on, every n-th sequence is a repetition of random tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repeated {
+    /// First step.
+    pub from_step: u64,
+    /// Which sequences; 0 for none.
+    pub every: u64,
+    /// Least number of tokens before they repeat.
+    pub shortest: u64,
+    /// Largest number of tokens before they repeat; each between them is as likely.
+    pub longest: u64,
 }
 
 /// From a step on, this part of what the embedding and the blocks add to the residual stream is dropped
@@ -124,9 +137,19 @@ impl Recipe {
             batch_tokens: 4_096,
             micro_batch_tokens: 1_024,
             stages: vec![Stage { from_percent: 0, length: 256 }, Stage { from_percent: 75, length: 512 }],
-            repeated_every: 20,
-            // The first passes over the corpus need no regularisation; the later ones do.
-            dropout: vec![Dropout { from_step: 400, per_256: 26 }],
+            // Long periods alone, rare or frequent, made no induction heads: short ones do, since a head that
+            // copies at random is right more often. Long ones follow when the heads are there.
+            repeated: vec![
+                Repeated { from_step: 0, every: 20, shortest: 16, longest: 128 },
+                Repeated { from_step: 1_300, every: 5, shortest: 16, longest: 128 },
+                Repeated { from_step: 1_800, every: 4, shortest: 4, longest: 32 },
+            ],
+            // Lowered where the loss on stories learnt from and on held-out ones was still the same.
+            dropout: vec![
+                Dropout { from_step: 400, per_256: 26 },
+                Dropout { from_step: 1_300, per_256: 10 },
+                Dropout { from_step: 1_800, per_256: 20 },
+            ],
             schedule: Schedule { peak: 4e-3, warmup: 100, decay_from_percent: 30 },
             adamw: AdamW { beta_1: 0.9, beta_2: 0.97, epsilon: 1e-8, weight_decay: 0.1, clip: 1.0 },
         }
@@ -174,6 +197,12 @@ impl Recipe {
     pub fn length(&self, step: u64) -> usize {
         let reached = |stage: &&Stage| step * 100 >= stage.from_percent * self.steps;
         self.stages.iter().rev().find(reached).map_or(8, |stage| stage.length)
+    }
+
+    /// Which sequences of a step are repetitions, and of what.
+    pub fn repetition(&self, step: u64) -> Option<Repeated> {
+        let current = self.repeated.iter().rev().find(|repeated| repeated.from_step <= step);
+        current.copied().filter(|repeated| repeated.every > 0)
     }
 
     /// Dropout of a step, in 256ths.

@@ -33,6 +33,20 @@ pub struct Options {
     pub stop_at: Option<u64>,
 }
 
+impl Options {
+    /// Two threads, a checkpoint every 50 steps, an evaluation on 40 stories every 100.
+    pub fn new(work: PathBuf) -> Self {
+        Self {
+            work,
+            threads: 2,
+            checkpoint_every: 50,
+            evaluate_every: 100,
+            evaluate_stories: 40,
+            stop_at: None,
+        }
+    }
+}
+
 /// What a run tells while it goes.
 #[derive(Debug, Clone, Copy)]
 pub enum Event {

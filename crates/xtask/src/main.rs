@@ -5,6 +5,7 @@
 mod bench;
 mod budget;
 mod compressed;
+mod house_model;
 mod process;
 mod project;
 mod protocol;
@@ -35,6 +36,8 @@ Usage: cargo xtask COMMAND
   bench [OPTIONS]    measure against other engines in the browser, and write RESULTS.md; see `bench --help`
   web                bundle the TypeScript of web/ alone
   protocol           write the TypeScript types of the protocol to web/src/client/protocol.gen.ts
+  train-house-model --corpus FILE [--out DIR] [--work DIR]
+                     train the model that the page opens with, and write web/models/glassbox-stories
   tidy               check the layout: dependency arrows, file sizes, generated files
 ";
 
@@ -46,6 +49,7 @@ enum Command {
     Bench(Vec<OsString>),
     Web,
     Protocol,
+    TrainHouseModel(house_model::Options),
     Tidy,
 }
 
@@ -70,6 +74,7 @@ fn execute(command: Command) -> Result<bool> {
         Command::Bench(arguments) => bench::run(&project, &arguments)?,
         Command::Web => site::web(&project)?,
         Command::Protocol => protocol::write(&project)?,
+        Command::TrainHouseModel(options) => house_model::run(&project, &options)?,
         Command::Tidy => {
             let mut findings = tidy::check(&project)?;
             findings.extend(protocol::check(&project).unwrap_or_else(|error| vec![format!("{error:#}")]));
@@ -95,6 +100,7 @@ fn parse(mut args: lexopt::Parser) -> Result<Command> {
         "bench" => Command::Bench(args.raw_args()?.collect()),
         "web" => Command::Web,
         "protocol" => Command::Protocol,
+        "train-house-model" => Command::TrainHouseModel(house_model_options(&mut args)?),
         "tidy" => Command::Tidy,
         "help" => Command::Help,
         other => bail!("there is no command '{other}'\n\n{HELP}"),
@@ -130,6 +136,20 @@ fn test_options(args: &mut lexopt::Parser) -> Result<test::Options> {
     Ok(options)
 }
 
+fn house_model_options(args: &mut lexopt::Parser) -> Result<house_model::Options> {
+    let (mut corpus, mut out, mut work) = (None, None, None);
+    while let Some(arg) = args.next()? {
+        match arg {
+            Long("corpus") => corpus = Some(args.value()?.into()),
+            Long("out") => out = Some(args.value()?.into()),
+            Long("work") => work = Some(args.value()?.into()),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let corpus = corpus.context("train-house-model needs --corpus FILE")?;
+    Ok(house_model::Options { corpus, out, work })
+}
+
 fn site_options(args: &mut lexopt::Parser) -> Result<site::Options> {
     let mut options = site::Options::default();
     while let Some(arg) = args.next()? {
@@ -157,6 +177,16 @@ mod tests {
         assert_eq!((options.fast, options.only), (false, vec!["fmt".to_owned(), "tidy".to_owned()]));
         let Command::Bench(arguments) = parsed("bench --rounds 3 --help").unwrap() else { panic!("bench") };
         assert_eq!(arguments, ["--rounds", "3", "--help"]);
+    }
+
+    #[test]
+    fn the_house_model_needs_a_corpus() {
+        let Command::TrainHouseModel(options) = parsed("train-house-model --corpus a.txt --out b").unwrap()
+        else {
+            panic!("train-house-model")
+        };
+        assert_eq!((options.corpus, options.out, options.work), ("a.txt".into(), Some("b".into()), None));
+        assert!(parsed("train-house-model").is_err());
     }
 
     #[test]
