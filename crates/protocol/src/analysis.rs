@@ -48,6 +48,8 @@ pub enum PartKind {
     AttnBias,
     /// An MLP.
     Mlp,
+    /// What edits put into the residual stream, or into the output of attention, themselves.
+    Edits,
     /// What the final norm adds: its bias.
     NormBias,
     /// What the output head adds: its bias.

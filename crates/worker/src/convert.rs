@@ -1,8 +1,10 @@
 //! Engine values to protocol values and back: the one place where the two meet.
 
+use std::ops::Range;
+
 use glassbox_engine::{
     Candidate, Distribution, EngineError, Finish, GenerationTiming, Model, OpenDevice, SamplerSettings,
-    StageKind, Step,
+    StageKind, Step, analysis::Intervention,
 };
 use glassbox_model::{Action, Edit};
 use glassbox_protocol as protocol;
@@ -23,37 +25,39 @@ pub fn input(model: &Model, input: &protocol::Input) -> Result<Vec<u32>, EngineE
     }
 }
 
-/// Causal edits.
-pub fn edits(edits: &[protocol::Edit]) -> Result<Vec<Edit>, WorkerError> {
-    edits.iter().map(edit).collect()
-}
-
 /// A half-open range.
-pub fn range([start, end]: [u32; 2]) -> std::ops::Range<usize> {
+pub fn range([start, end]: [u32; 2]) -> Range<usize> {
     start as usize..end as usize
 }
 
-fn edit(edit: &protocol::Edit) -> Result<Edit, WorkerError> {
+/// A causal edit, or what becomes one once other prompts have been run.
+pub fn intervention(model: &Model, edit: &protocol::Edit) -> Result<Intervention, WorkerError> {
     let site = edit.site.parse().map_err(EngineError::Model)?;
+    let head = edit.head.map(|head| head as usize);
+    let positions = edit.positions.map(range);
+    let sizes = |shape: &[u32]| shape.iter().map(|size| *size as usize).collect();
     let action = match &edit.action {
         protocol::EditAction::Scale { factor } => Action::Scale(*factor),
         protocol::EditAction::Replace { shape, data } => {
-            Action::Replace { shape: shape.iter().map(|size| *size as usize).collect(), values: data.clone() }
+            Action::Replace { shape: sizes(shape), values: data.clone() }
         }
-        protocol::EditAction::Add { shape, data, strength } => Action::Add {
-            shape: shape.iter().map(|size| *size as usize).collect(),
-            values: data.iter().map(|value| value * strength).collect(),
-        },
+        protocol::EditAction::Add { shape, data, strength } => {
+            Action::Add { shape: sizes(shape), values: data.iter().map(|value| value * strength).collect() }
+        }
         protocol::EditAction::Mask => Action::Mask,
-        _ => return Err(WorkerError::Unsupported("this kind of edit")),
+        protocol::EditAction::Patch { source, from } => {
+            let source = input(model, source)?;
+            let positions = positions.unwrap_or(0..source.len());
+            let from = from.map_or(positions.start, |from| from as usize);
+            return Ok(Intervention::Patch { site, head, positions, source, from });
+        }
+        protocol::EditAction::Steer { towards, away, strength } => {
+            let (towards, strength) = (input(model, towards)?, *strength);
+            let away = away.as_ref().map(|away| input(model, away)).transpose()?;
+            return Ok(Intervention::Steer { site, head, positions, towards, away, strength });
+        }
     };
-    Ok(Edit {
-        site,
-        head: edit.head.map(|head| head as usize),
-        positions: edit.positions.map(range),
-        keys: edit.keys.map(range),
-        action,
-    })
+    Ok(Intervention::Edit(Edit { site, head, positions, keys: edit.keys.map(range), action }))
 }
 
 /// Settings of the sampler.
@@ -138,7 +142,8 @@ pub fn step(model: &Model, step: &Step, timing: GenerationTiming, n: usize) -> p
     }
 }
 
-fn stage_name(stage: StageKind) -> protocol::StageName {
+/// A stage of the sampler.
+pub fn stage_name(stage: StageKind) -> protocol::StageName {
     match stage {
         StageKind::Raw => protocol::StageName::Raw,
         StageKind::RepetitionPenalty => protocol::StageName::RepetitionPenalty,
@@ -203,7 +208,7 @@ pub fn model(model: &Model) -> protocol::ModelInfo {
         dtypes: summary.dtypes.iter().map(|(name, n)| (name.clone(), bytes(*n))).collect(),
         weight_bytes: bytes(model.decoder.weight_bytes()),
         tokenizer: summary.tokenizer.clone(),
-        chat_template: false,
+        chat_template: model.has_chat_template(),
         licence: summary.licence.clone(),
         files: summary
             .files

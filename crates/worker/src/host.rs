@@ -6,7 +6,8 @@ use std::{
     rc::Rc,
 };
 
-use glassbox_engine::{Model, OpenDevice};
+use glassbox_engine::{Model, OpenDevice, analysis::Runs};
+use glassbox_formats::FileSet;
 use glassbox_protocol::{Event, Failure, Request};
 use js_sys::{Array, ArrayBuffer, Function, Object, Reflect};
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,12 @@ pub(crate) struct Shared {
     current: RefCell<Option<(u32, AbortController)>>,
     pub device: RefCell<Option<OpenDevice>>,
     pub model: RefCell<Option<Rc<Model>>>,
+    /// The last runs of that model.
+    pub runs: Runs,
+    /// Where its bytes came from.
+    pub files: RefCell<Option<FileSet>>,
+    /// Of its files, once asked for.
+    pub fingerprint: RefCell<Option<String>>,
 }
 
 #[wasm_bindgen]
@@ -57,6 +64,9 @@ impl Host {
             current: RefCell::default(),
             device: RefCell::default(),
             model: RefCell::default(),
+            runs: Runs::new(),
+            files: RefCell::default(),
+            fingerprint: RefCell::default(),
         });
         report_panics(&shared);
         Ok(Host { shared })

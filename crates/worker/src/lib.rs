@@ -3,6 +3,8 @@
 //! [`Host`] takes the page's messages, runs them one after the other and posts events back.
 
 #[cfg(target_family = "wasm")]
+mod analyses;
+#[cfg(target_family = "wasm")]
 mod convert;
 #[cfg(target_family = "wasm")]
 mod error;
@@ -12,6 +14,8 @@ mod host;
 mod pause;
 #[cfg(target_family = "wasm")]
 mod requests;
+#[cfg(target_family = "wasm")]
+mod show;
 #[cfg(target_family = "wasm")]
 mod source;
 

@@ -2,11 +2,13 @@
 
 use std::{future::Future, pin::Pin, rc::Rc};
 
-use glassbox_engine::{Distribution, EngineError, HostTensor, Model, OpenDevice, device};
+use glassbox_engine::{Distribution, EngineError, HostTensor, Model, OpenDevice, analysis, device};
 use glassbox_model::Probe;
 use glassbox_protocol::{
-    ChosenDevice, DeviceKind, Edit, Event, Input, LoadStage, Request, Sampler, TensorMeta, Timing, VERSION,
+    ChatMessage, ChosenDevice, DeviceKind, Edit, Event, Input, LoadStage, Request, Sampler, TensorMeta,
+    Timing, VERSION,
 };
+use glassbox_text::chat::{Message, RenderOptions};
 use js_sys::{ArrayBuffer, Float32Array};
 use web_sys::AbortSignal;
 
@@ -31,8 +33,7 @@ impl Shared {
                 self.open(id, files).await
             }
             Request::Close => {
-                *self.model.borrow_mut() = None;
-                self.release();
+                self.forget();
                 self.post(id, &Event::Closed);
                 self.post_memory();
                 Ok(())
@@ -47,23 +48,13 @@ impl Shared {
             Request::Generate { input, max_new_tokens, sampler, edits, top_n } => {
                 self.generate(id, &input, max_new_tokens, &sampler, &edits, top_n).await
             }
-            Request::Lens(_)
-            | Request::Attribute(_)
-            | Request::Promoted(_)
-            | Request::Norms { .. }
-            | Request::Head(_)
-            | Request::Neurons(_)
-            | Request::Heads(_)
-            | Request::Bench(_)
-            | Request::Compare(_)
-            | Request::Surprisal(_)
-            | Request::Score(_)
-            | Request::Sweep(_)
-            | Request::Export(_)
-            | Request::Fingerprint
-            | Request::Chat { .. } => Err(WorkerError::Unsupported("this analysis")),
+            Request::Fingerprint => self.answer_fingerprint(id).await,
+            Request::Chat { messages, add_generation_prompt } => {
+                self.chat(id, &messages, add_generation_prompt)
+            }
             // Handled when it arrived.
             Request::Abort { .. } => Ok(()),
+            about_a_run => self.analyse(id, about_a_run).await,
         }
     }
 
@@ -82,7 +73,7 @@ impl Shared {
     async fn open(&self, id: u32, files: glassbox_formats::FileSet) -> Result<(), WorkerError> {
         let device = self.device()?;
         let work = Work { shared: self, id };
-        let model = Model::open(files, &device, &work).await?;
+        let model = Model::open(files.clone(), &device, &work).await?;
         if device.gpu {
             work.progress(LoadStage::Warmup, 0.0, 1.0);
             model.warm_up(&work).await?;
@@ -94,10 +85,10 @@ impl Shared {
             return Err(WorkerError::Aborted);
         }
         // Only now is the model before given up: a load that fails leaves it in place.
-        *self.model.borrow_mut() = None;
-        self.release();
+        self.forget();
         let model = Rc::new(model);
         *self.model.borrow_mut() = Some(model.clone());
+        *self.files.borrow_mut() = Some(files);
         self.post(id, &Event::Opened { model: convert::model(&model) });
         self.post_memory();
         Ok(())
@@ -113,17 +104,18 @@ impl Shared {
         let model = self.model()?;
         let tokens = convert::input(&model, input)?;
         let probe = Probe::parse(capture, model.spec()).map_err(EngineError::Model)?;
-        let edits = convert::edits(edits)?;
-        let trace = model.trace(&tokens, &probe, &edits, &Work { shared: self, id }).await?;
-        let raw = Distribution::raw(&trace.next);
+        let work = Work { shared: self, id };
+        let edits = self.edits(&model, edits, &work).await?;
+        let (run, tensors) = self.runs.trace(&model, &tokens, &edits, &probe, &work).await?;
+        let raw = Distribution::raw(&run.logits(&model, run.len() - 1).await?);
         let buffers: Vec<ArrayBuffer> =
-            trace.tensors.iter().map(|tensor| Float32Array::from(tensor.data.as_slice()).buffer()).collect();
+            tensors.iter().map(|tensor| Float32Array::from(tensor.data.as_slice()).buffer()).collect();
         let event = Event::Traced {
-            tokens: convert::tokens(&model, &trace.tokens),
-            tensors: trace.tensors.iter().map(meta).collect(),
+            tokens: convert::tokens(&model, &tokens),
+            tensors: tensors.iter().map(meta).collect(),
             next: convert::candidates(&model, &raw, &raw, TRACE_CANDIDATES),
             timing: Timing {
-                prefill_ms: trace.prefill_ms,
+                prefill_ms: run.millis,
                 prompt_tokens: tokens.len() as u32,
                 ..Timing::default()
             },
@@ -144,10 +136,11 @@ impl Shared {
     ) -> Result<(), WorkerError> {
         let model = self.model()?;
         let tokens = convert::input(&model, input)?;
-        let edits = convert::edits(edits)?;
         let work = Work { shared: self, id };
-        let mut generation =
-            model.generate(&tokens, limit as usize, convert::sampler(sampler), &edits, &work).await?;
+        let edits = self.edits(&model, edits, &work).await?;
+        // Branches and repeated runs go on from what is kept.
+        let run = self.runs.get(&model, &tokens, &edits, &work).await?;
+        let mut generation = model.generate_from(&run, limit as usize, convert::sampler(sampler)).await?;
         while let Some(step) = generation.step(&work).await? {
             self.post(id, &convert::step(&model, &step, generation.timing, top_n as usize));
         }
@@ -161,11 +154,52 @@ impl Shared {
         Ok(())
     }
 
+    fn chat(
+        &self,
+        id: u32,
+        messages: &[ChatMessage],
+        add_generation_prompt: bool,
+    ) -> Result<(), WorkerError> {
+        let model = self.model()?;
+        let messages: Vec<Message> =
+            messages.iter().map(|message| Message::new(&message.role, &message.content)).collect();
+        let options = RenderOptions { add_generation_prompt, ..RenderOptions::default() };
+        let chat = model.chat(&messages, &options)?;
+        let tokens = convert::tokens(&model, &chat.tokens);
+        self.post(id, &Event::Chat { text: chat.text, tokens });
+        Ok(())
+    }
+
+    async fn answer_fingerprint(&self, id: u32) -> Result<(), WorkerError> {
+        let known = self.fingerprint.borrow().clone();
+        let fingerprint = match known {
+            Some(known) => known,
+            None => {
+                let files = self.files.borrow().clone().ok_or(WorkerError::NoModel)?;
+                analysis::fingerprint(&files).await?
+            }
+        };
+        *self.fingerprint.borrow_mut() = Some(fingerprint.clone());
+        let method = analysis::FINGERPRINT_METHOD.to_owned();
+        self.post(id, &Event::Fingerprint { fingerprint, method });
+        Ok(())
+    }
+
+    /// Gives the model up with all that is kept of it.
+    fn forget(&self) {
+        *self.model.borrow_mut() = None;
+        *self.files.borrow_mut() = None;
+        *self.fingerprint.borrow_mut() = None;
+        self.runs.clear();
+        self.release();
+    }
+
     fn device(&self) -> Result<OpenDevice, WorkerError> {
         self.device.borrow().clone().ok_or(WorkerError::NotStarted)
     }
 
-    fn model(&self) -> Result<Rc<Model>, WorkerError> {
+    /// The open model.
+    pub fn model(&self) -> Result<Rc<Model>, WorkerError> {
         self.model.borrow().clone().ok_or(WorkerError::NoModel)
     }
 
@@ -224,6 +258,10 @@ impl glassbox_engine::Host for Work<'_> {
 
     fn prefilled(&self, done: usize, total: usize) {
         self.progress(LoadStage::Prefill, done as f64, total as f64);
+    }
+
+    fn analysed(&self, done: usize, total: usize) {
+        self.progress(LoadStage::Analysis, done as f64, total as f64);
     }
 
     fn loaded(&self, done: u64, total: u64) {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::{EngineError, HostTensor};
+use super::Run;
+use crate::{EngineError, HostTensor, Model};
 
 /// A safetensors file: `tokens` as I64 and the tensors as F32, with metadata.
 ///
@@ -40,4 +41,21 @@ pub fn safetensors(
         file.extend(tensor.data.iter().flat_map(|value| value.to_le_bytes()));
     }
     Ok(file)
+}
+
+/// What a file says of where its numbers come from: model, files, prompt, tokens and edits.
+pub fn metadata(model: &Model, run: &Run, fingerprint: Option<&str>) -> BTreeMap<String, String> {
+    let prompt: String = run.tokens.iter().map(|id| model.shown(*id)).collect();
+    let edits: Vec<String> = run.edits.iter().map(|edit| format!("{edit:?}")).collect();
+    let files: Vec<&str> = model.summary.files.iter().map(|file| file.name.as_str()).collect();
+    let entries = [
+        ("producer", format!("glassbox {}", env!("CARGO_PKG_VERSION"))),
+        ("model", model.summary.name.clone()),
+        ("architecture", model.spec().architecture.to_owned()),
+        ("files", files.join(", ")),
+        ("prompt", prompt),
+        ("edits", edits.join("\n")),
+    ];
+    let fingerprint = fingerprint.map(|value| ("fingerprint", value.to_owned()));
+    entries.into_iter().chain(fingerprint).map(|(key, value)| (key.to_owned(), value)).collect()
 }
