@@ -25,6 +25,8 @@ pub enum Command {
     ChatTemplate(ChatTemplate),
     /// Says what a model is, or what is wrong with it.
     Check(Check),
+    /// Lists the architectures that are known, with what each is made of.
+    Architectures(Architectures),
     /// Measures load, prefill and decode; prints JSON.
     Bench(Bench),
     /// Measures how well a model predicts a text, in bits per byte; prints JSON.
@@ -52,6 +54,13 @@ pub struct Prompt {
     /// Text for the model's tokenizer; special tokens are added as the model wants them.
     #[arg(long)]
     pub prompt: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Architectures {
+    /// As the page `docs/architectures.md`.
+    #[arg(long)]
+    pub markdown: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -31,6 +31,7 @@ fn main() -> ExitCode {
             Command::Tokenize(args) => commands::tokenize::run(args).await,
             Command::ChatTemplate(args) => commands::chat_template::run(args).await,
             Command::Check(args) => commands::check::run(args).await,
+            Command::Architectures(args) => commands::architectures::run(&args),
             Command::Bench(args) => commands::bench::run(args).await,
             Command::Evaluate(args) => commands::evaluate::run(args).await,
             Command::Heads(args) => commands::heads::run(args).await,

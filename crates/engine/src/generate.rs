@@ -141,7 +141,7 @@ impl Generation<'_> {
         if host.stopped() {
             return Ok(self.end(Finish::Stopped));
         }
-        let Some(logits) = self.next_logits().await? else {
+        let Some(logits) = self.next_logits(host).await? else {
             return Ok(self.end(Finish::Context));
         };
         let draw = self.sampler.draw(&logits, &self.history);
@@ -157,7 +157,7 @@ impl Generation<'_> {
     }
 
     /// Logits after the last token; none where it no longer fits the context.
-    async fn next_logits(&mut self) -> Result<Option<Vec<f32>>, EngineError> {
+    async fn next_logits(&mut self, host: &dyn Host) -> Result<Option<Vec<f32>>, EngineError> {
         if let Some(logits) = self.logits.take() {
             return Ok(Some(logits));
         }
@@ -166,7 +166,14 @@ impl Generation<'_> {
         }
         let last = self.history[self.history.len() - 1];
         let start = Instant::now();
-        let logits = self.model.decode(last, &mut self.cache, &self.edits).await?;
+        let logits = match self.model.spec().turns_anew(self.cache.len(), self.cache.len() + 1) {
+            // All positions turn by other angles from this length on, so that the cache no longer holds.
+            true => {
+                self.cache = KvCache::new(self.model.spec(), 1, self.model.decoder.device());
+                self.model.prefill(&self.history, &mut self.cache, &self.edits, host).await?
+            }
+            false => self.model.decode(last, &mut self.cache, &self.edits).await?,
+        };
         self.timing.decode_ms += start.elapsed().as_secs_f64() * 1e3;
         self.timing.decoded_tokens += 1;
         Ok(Some(logits))

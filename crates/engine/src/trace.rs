@@ -117,6 +117,7 @@ impl<'a> Prefill<'a> {
 
     async fn run(&mut self, cache: &mut KvCache, edits: &[Edit], host: &dyn Host) -> Result<(), EngineError> {
         check_edits(edits, self.model.spec(), self.tokens.len())?;
+        cache.expect(cache.len() + self.tokens.len());
         let chunk = self.model.chunk();
         let mut done = 0;
         for tokens in self.tokens.chunks(chunk) {

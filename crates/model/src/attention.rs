@@ -71,22 +71,21 @@ fn mask(
     capacity: usize,
     device: &Device,
 ) -> Option<Tensor<4>> {
-    let slopes = match &spec.positions {
-        Positions::Alibi(alibi) => alibi.slopes.as_slice(),
-        _ => &[],
+    let alibi = match &spec.positions {
+        Positions::Alibi(alibi) => Some(alibi),
+        _ => None,
     };
     let hides = count > 1 || past + count < capacity || window.is_some_and(|window| past + count > window);
-    if !hides && slopes.is_empty() {
+    if !hides && alibi.is_none() {
         return None;
     }
-    let heads = slopes.len().max(1);
+    let heads = alibi.map_or(1, |alibi| alibi.slopes.len());
     let mut values = Vec::with_capacity(heads * count * capacity);
     for head in 0..heads {
-        let slope = slopes.get(head).copied().unwrap_or(0.0);
         for query in past..past + count {
             let seen = |key: usize| key <= query && window.is_none_or(|window| query - key < window);
-            let added = |key: usize| if seen(key) { -slope * (query - key) as f32 } else { MASKED };
-            values.extend((0..capacity).map(added));
+            let penalty = |key: usize| alibi.map_or(0.0, |alibi| alibi.penalty(head, query, key));
+            values.extend((0..capacity).map(|key| if seen(key) { penalty(key) } else { MASKED }));
         }
     }
     Some(Tensor::from_data(TensorData::new(values, [1, heads, count, capacity]), device))

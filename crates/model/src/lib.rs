@@ -7,10 +7,12 @@ mod block;
 mod cache;
 mod config;
 mod decoder;
+mod description;
 mod error;
 mod layers;
 mod low_rank;
 mod mlp;
+mod names;
 mod parameters;
 mod probe;
 mod rotary;
@@ -24,6 +26,7 @@ pub use attention::Pass;
 pub use cache::KvCache;
 pub use config::{ConfigReader, RopeDefaults, SizeKeys};
 pub use decoder::Decoder;
+pub use description::{Description, describe, markdown};
 pub use error::ModelError;
 pub use parameters::WeightMap;
 pub use probe::{Action, Captured, Edit, Noise, Observation, Probe, check_edits};
@@ -31,6 +34,6 @@ pub use rotary::{Pairing, RotarySpec, Scaling};
 pub use site::{Axis, Hook, Site};
 pub use spec::{
     Activation, AlibiSpec, AttentionSpec, BlockSpec, DecoderSpec, ExpertsSpec, MlpSpec, NormKind, NormSpec,
-    Placement, Positions, QkNorm, Sizes, Wiring,
+    Placement, Positions, QkNorm, Sizes, Wiring, inverse_root,
 };
 pub use weights::{Progress, Rows, Source, check, load};

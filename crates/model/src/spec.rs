@@ -66,8 +66,12 @@ pub enum Positions {
 /// The slopes of ALiBi.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlibiSpec {
-    /// Added to a score for each position of distance, negated; one per head.
+    /// Taken from a score for each position of distance; one per head.
     pub slopes: Vec<f32>,
+    /// What penalties are multiplied by.
+    pub factor: f32,
+    /// Whether slopes, and slopes times positions, are rounded to BF16 (as HF transformers does for Falcon).
+    pub rounded: bool,
 }
 
 impl AlibiSpec {
@@ -78,8 +82,29 @@ impl AlibiSpec {
         let slope = |step: f32, of: usize| (-max_bias * step / of as f32).exp2();
         let first = (0..whole).map(|head| slope((head + 1) as f32, whole));
         let rest = (0..heads.saturating_sub(whole)).map(|head| slope((2 * head + 1) as f32, 2 * whole));
-        Self { slopes: first.chain(rest).collect() }
+        Self { slopes: first.chain(rest).collect(), factor: 1.0, rounded: false }
     }
+}
+
+impl AlibiSpec {
+    /// What is added to a head's score of a key at or before the query.
+    pub(crate) fn penalty(&self, head: usize, query: usize, key: usize) -> f32 {
+        let slope = self.slopes.get(head).copied().unwrap_or(0.0);
+        let distance = match self.rounded {
+            true => {
+                let at = |position: usize| bf16(bf16(slope) * bf16(position as f32));
+                at(query) - at(key)
+            }
+            false => slope * (query - key) as f32,
+        };
+        -self.factor * distance
+    }
+}
+
+/// The nearest BF16, ties to even.
+fn bf16(value: f32) -> f32 {
+    let bits = value.to_bits();
+    f32::from_bits((bits.wrapping_add(0x7fff + (bits >> 16 & 1))) & 0xffff_0000)
 }
 
 /// The MLP's non-linearity.
@@ -395,6 +420,6 @@ impl DecoderSpec {
 pub(crate) const MAX_LAYERS: usize = 4096;
 
 /// `1 / sqrt(n)`: the usual scale of scores.
-pub(crate) fn inverse_root(n: usize) -> f32 {
+pub fn inverse_root(n: usize) -> f32 {
     (1.0 / (n.max(1) as f64).sqrt()) as f32
 }

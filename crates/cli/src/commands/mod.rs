@@ -1,5 +1,6 @@
 //! One module per command.
 
+pub mod architectures;
 pub mod bench;
 pub mod chat_template;
 pub mod check;

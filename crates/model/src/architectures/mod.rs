@@ -1,14 +1,36 @@
 //! The architectures: each file maps a configuration and tensor names to ours, and is no program.
 
+mod bloom;
+mod cohere;
+mod exaone4;
+mod falcon;
+mod gemma;
+mod gemma2;
+mod gemma3;
 mod gpt2;
+mod gpt_bigcode;
+mod gpt_neo;
+mod gpt_neox;
+mod granite;
 mod llama;
-mod names;
+mod mistral;
+mod mpt;
+mod olmo;
+mod olmo2;
+mod opt;
+mod phi;
+mod phi3;
+mod qwen2;
+mod qwen3;
+mod smollm3;
+mod stablelm;
+mod starcoder2;
 
 use glassbox_formats::{Checkpoint, Config};
 
 use crate::{ConfigReader, DecoderSpec, ModelError};
 
-pub use names::Names;
+pub use crate::names::Names;
 
 /// A known architecture.
 pub struct Architecture {
@@ -35,7 +57,36 @@ pub struct Gguf {
 }
 
 /// All known architectures.
-pub const ARCHITECTURES: &[Architecture] = &[llama::LLAMA, gpt2::GPT2];
+pub const ARCHITECTURES: &[Architecture] = &[
+    llama::LLAMA,
+    mistral::MISTRAL,
+    smollm3::SMOLLM3,
+    granite::GRANITE,
+    granite::GRANITEMOE,
+    qwen2::QWEN2,
+    qwen3::QWEN3,
+    qwen3::QWEN3_MOE,
+    gemma::GEMMA,
+    gemma2::GEMMA2,
+    gemma3::GEMMA3_TEXT,
+    olmo::OLMO,
+    olmo::OLMOE,
+    olmo2::OLMO2,
+    exaone4::EXAONE4,
+    phi::PHI,
+    phi3::PHI3,
+    stablelm::STABLELM,
+    starcoder2::STARCODER2,
+    cohere::COHERE,
+    falcon::FALCON,
+    gpt2::GPT2,
+    gpt_bigcode::GPT_BIGCODE,
+    gpt_neo::GPT_NEO,
+    gpt_neox::GPT_NEOX,
+    opt::OPT,
+    bloom::BLOOM,
+    mpt::MPT,
+];
 
 /// How alike two names must be (1 for the same) to be called near.
 const NEAR: f64 = 0.8;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 pub use rope::RopeDefaults;
 
-use crate::{Activation, DecoderSpec, ModelError, Positions, Sizes, spec::MAX_LAYERS};
+use crate::{Activation, DecoderSpec, ExpertsSpec, ModelError, Positions, Sizes, spec::MAX_LAYERS};
 
 /// The keys of sizes in config.json. A key that a configuration lacks stands for the default.
 pub struct SizeKeys {
@@ -29,22 +29,19 @@ pub struct SizeKeys {
     pub context: &'static str,
 }
 
-impl Default for SizeKeys {
-    fn default() -> Self {
-        Self {
-            vocab: "vocab_size",
-            hidden: "hidden_size",
-            layers: "num_hidden_layers",
-            heads: "num_attention_heads",
-            kv_heads: "num_key_value_heads",
-            head_dim: "head_dim",
-            intermediate: "intermediate_size",
-            context: "max_position_embeddings",
-        }
-    }
-}
-
 impl SizeKeys {
+    /// The spelling of Llama, which most keep.
+    pub const LLAMA: Self = Self {
+        vocab: "vocab_size",
+        hidden: "hidden_size",
+        layers: "num_hidden_layers",
+        heads: "num_attention_heads",
+        kv_heads: "num_key_value_heads",
+        head_dim: "head_dim",
+        intermediate: "intermediate_size",
+        context: "max_position_embeddings",
+    };
+
     /// The spelling of GPT-2.
     pub const GPT2: Self = Self {
         vocab: "vocab_size",
@@ -115,7 +112,7 @@ impl<'c> ConfigReader<'c> {
     /// A switch, or a default where it is missing or null.
     pub fn bool_or(&self, key: &str, default: bool) -> Result<bool, ModelError> {
         match self.config {
-            Config::Hub(json) => match present(json.get(key)) {
+            Config::Hub(_) => match self.json(key) {
                 None => Ok(default),
                 Some(Value::Bool(value)) => Ok(*value),
                 Some(other) => Err(wrong(key, &format!("{other} is neither true nor false"))),
@@ -141,7 +138,7 @@ impl<'c> ConfigReader<'c> {
     /// # Errors
     /// Where one is missing, or the number of layers is absurd: lists of that length are made from it.
     pub fn sizes(&self) -> Result<Sizes, ModelError> {
-        self.sizes_named(&SizeKeys::default())
+        self.sizes_named(&SizeKeys::LLAMA)
     }
 
     /// The sizes of a config.json that has names of its own for some, or of a GGUF.
@@ -210,6 +207,87 @@ impl<'c> ConfigReader<'c> {
         }
     }
 
+    /// The same of a GGUF whose MLPs are mixtures of experts; `normalised` as the architecture has it.
+    pub fn gguf_experts(
+        &self,
+        mut spec: DecoderSpec,
+        checkpoint: &Checkpoint,
+        normalised: bool,
+    ) -> Result<DecoderSpec, ModelError> {
+        for (index, block) in spec.blocks.iter_mut().enumerate() {
+            block.experts = checkpoint.tensors.contains_key(&format!("blk.{index}.ffn_gate_inp.weight"));
+        }
+        spec.mlp.experts = Some(ExpertsSpec {
+            count: self.usize("expert_count")?,
+            active: self.usize("expert_used_count")?,
+            intermediate: self.usize_or("expert_feed_forward_length", spec.intermediate)?,
+            normalised,
+        });
+        Ok(spec)
+    }
+
+    /// Refuses a GGUF that holds a tensor.
+    pub fn refuse_tensor(
+        &self,
+        checkpoint: &Checkpoint,
+        name: &str,
+        problem: &str,
+    ) -> Result<(), ModelError> {
+        match checkpoint.tensors.contains_key(name) {
+            true => Err(wrong(name, problem)),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether a key of config.json has a value.
+    pub fn has(&self, key: &str) -> bool {
+        self.json(key).is_some()
+    }
+
+    /// A soft-cap, or a default where the key is missing; none where it is null or 0.
+    pub fn soft_cap(&self, key: &str, default: Option<f32>) -> Result<Option<f32>, ModelError> {
+        let stated = matches!(self.config, Config::Hub(json) if json.get(key).is_some());
+        let found = self.number(key)?;
+        Ok(if stated { found } else { found.or(default) }.filter(|cap| *cap != 0.0))
+    }
+
+    /// How many blocks a pattern of windows has: a number, or a text with a letter for each block
+    /// (`LLLG`, where L is local).
+    pub fn pattern(&self, key: &str, default: usize) -> Result<usize, ModelError> {
+        match self.json(key) {
+            Some(Value::String(letters)) => Ok(letters.len().max(1)),
+            _ => Ok(self.usize_or(key, default)?.max(1)),
+        }
+    }
+
+    /// GPT-Neo's list of kinds, repeated: whether each block is local.
+    pub fn attention_types(&self, layers: usize) -> Result<Vec<bool>, ModelError> {
+        let problem = || wrong("attention_types", "it is not a list of kinds and how often they repeat");
+        let kinds = match (self.strings("attention_layers")?, self.json("attention_types")) {
+            (Some(kinds), _) => kinds,
+            (None, None) => return Ok((0..layers).map(|block| block % 2 == 1).collect()),
+            (None, Some(types)) => {
+                let mut all = Vec::new();
+                for entry in types.as_array().ok_or_else(problem)? {
+                    let pair = entry.as_array().filter(|pair| pair.len() == 2).ok_or_else(problem)?;
+                    let kinds = pair[0].as_array().ok_or_else(problem)?;
+                    let times = pair[1].as_u64().filter(|n| *n <= MAX_LAYERS as u64).ok_or_else(problem)?;
+                    for kind in (0..times).flat_map(|_| kinds) {
+                        all.push(kind.as_str().ok_or_else(problem)?.to_owned());
+                        if all.len() > MAX_LAYERS {
+                            return Err(problem());
+                        }
+                    }
+                }
+                all
+            }
+        };
+        if kinds.len() != layers {
+            return Err(wrong("attention_types", &format!("{} kinds for {layers} layers", kinds.len())));
+        }
+        Ok(kinds.iter().map(|kind| kind == "local").collect())
+    }
+
     /// A list of strings, or none where it is missing.
     pub fn strings(&self, key: &str) -> Result<Option<Vec<String>>, ModelError> {
         let Some(list) = self.json(key) else { return Ok(None) };
@@ -257,10 +335,10 @@ impl<'c> ConfigReader<'c> {
         }
     }
 
-    /// The value of a key of config.json.
+    /// The value of a key of config.json; `a.b` is the key `b` of the object `a`.
     fn json(&self, key: &str) -> Option<&'c Value> {
         match self.config {
-            Config::Hub(json) => present(json.get(key)),
+            Config::Hub(json) => present(key.split('.').try_fold(json, |value, part| value.get(part))),
             Config::Gguf(_) => None,
         }
     }
@@ -284,7 +362,7 @@ impl<'c> ConfigReader<'c> {
 
     fn integer(&self, key: &str) -> Result<Option<usize>, ModelError> {
         match self.config {
-            Config::Hub(json) => match present(json.get(key)) {
+            Config::Hub(_) => match self.json(key) {
                 None => Ok(None),
                 Some(value) => match value.as_u64().and_then(|n| usize::try_from(n).ok()) {
                     Some(n) => Ok(Some(n)),
@@ -307,14 +385,14 @@ impl<'c> ConfigReader<'c> {
 
     fn number(&self, key: &str) -> Result<Option<f32>, ModelError> {
         match self.config {
-            Config::Hub(json) => present(json.get(key)).map(|value| as_f32(key, value)).transpose(),
+            Config::Hub(_) => self.json(key).map(|value| as_f32(key, value)).transpose(),
             Config::Gguf(metadata) => Ok(metadata.get::<f32>(&self.full(key))?),
         }
     }
 
     fn string(&self, key: &str) -> Result<Option<String>, ModelError> {
         match self.config {
-            Config::Hub(json) => match present(json.get(key)) {
+            Config::Hub(_) => match self.json(key) {
                 None => Ok(None),
                 Some(Value::String(text)) => Ok(Some(text.clone())),
                 Some(other) => Err(wrong(key, &format!("{other} is not a string"))),

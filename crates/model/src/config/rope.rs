@@ -1,11 +1,11 @@
 //! Rotary embedding in configurations: `rope_theta` with `rope_scaling` and other old keys, `rope_parameters`,
 //! and GGUF's `rope.*`.
 
-use glassbox_formats::Config;
+use glassbox_formats::Checkpoint;
 use serde_json::Value;
 
 use super::{ConfigReader, as_f32, as_numbers, present, wrong};
-use crate::{ModelError, Pairing, RotarySpec, Scaling};
+use crate::{DecoderSpec, ModelError, RotarySpec, Scaling};
 
 /// What transformers takes where a config.json is silent.
 #[derive(Debug, Clone, Copy)]
@@ -92,27 +92,24 @@ impl ConfigReader<'_> {
         Ok(rotary)
     }
 
-    /// LongRoPE in a GGUF: two sets of factors that come with the weights, and when the second one holds.
-    pub fn gguf_longrope(&self, rotary: &mut RotarySpec) -> Result<(), ModelError> {
-        let original = self.usize_or("rope.scaling.original_context_length", usize::MAX)?;
-        let ones = vec![1.0; rotary.dims / 2];
-        rotary.scaling = Scaling::Factors { short: ones.clone(), long: ones, original };
-        Ok(())
+    /// The rotary embedding of a GGUF that may hold two sets of factors (LongRoPE), which come with the weights.
+    pub fn gguf_longrope(
+        &self,
+        spec: &DecoderSpec,
+        checkpoint: &Checkpoint,
+    ) -> Result<RotarySpec, ModelError> {
+        let mut rotary = self.gguf_rotary(spec.head_dim, spec.context)?;
+        if checkpoint.tensors.contains_key("rope_factors_long.weight") {
+            let original = self.usize_or("rope.scaling.original_context_length", spec.context)?;
+            let ones = vec![1.0; rotary.dims / 2];
+            rotary.scaling = Scaling::Factors { short: ones.clone(), long: ones, original };
+        }
+        Ok(rotary)
     }
 
     /// Whether this is config.json and names a kind of layer in its rotary parameters.
     pub fn has_rope_of(&self, kind: &str) -> bool {
         self.json("rope_parameters").is_some_and(|parameters| parameters.get(kind).is_some())
-    }
-
-    /// Pairs of neighbours turn together in what `config` describes.
-    pub fn neighbours(rotary: RotarySpec) -> RotarySpec {
-        RotarySpec { pairing: Pairing::Neighbours, ..rotary }
-    }
-
-    /// Whether this reads a hub's config.json.
-    pub fn is_hub(&self) -> bool {
-        matches!(self.config, Config::Hub(_))
     }
 }
 
