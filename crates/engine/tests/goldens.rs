@@ -2,9 +2,12 @@
 
 mod common;
 
-use std::path::Path;
+use std::{cell::RefCell, path::Path};
 
-use common::{Case, Golden, backends, cases, difference, open};
+use common::{
+    Case, Golden, backends, cases, difference, open,
+    report::{self, Comparison, Failure},
+};
 use futures_lite::future::block_on;
 use glassbox_engine::{Model, OpenDevice, SamplerSettings, Trace, Undisturbed};
 use glassbox_model::{Action, Edit, Probe};
@@ -27,30 +30,66 @@ fn greedy(model: &Model, tokens: &[u32], n: usize) -> Vec<u32> {
     })
 }
 
-/// Everything a golden file holds, compared with one trace.
-fn compare(label: &str, case: &Case, model: &Model, golden: &Golden) {
+/// Everything a golden file holds, compared with one trace, in the order of the forward pass.
+fn compare(case: &Case, model: &Model, golden: &Golden) -> (Vec<Comparison>, Vec<String>) {
     let names = golden.names();
     let trace = trace(model, &case.prompt.ids_with_special, &names, &[]);
-    for name in names {
-        let (shape, expected) = golden.tensor(&name);
-        let found = trace.tensor(&name).unwrap_or_else(|| panic!("{label}: no {name}"));
-        assert_eq!(found.shape, shape, "{label}: shape of {name}");
-        let most = difference(&found.data, &expected);
+    let mut problems: Vec<String> = names
+        .iter()
+        .filter(|name| trace.tensor(name).is_none())
+        .map(|name| format!("{name} was not captured"))
+        .collect();
+    let mut comparisons = Vec::new();
+    for found in &trace.tensors {
+        let (shape, expected) = golden.tensor(&found.name);
         let size = expected.iter().fold(1.0f32, |most, value| most.max(value.abs()));
-        let allowed = match name.as_str() {
+        let pattern = found.name.ends_with("hook_pattern");
+        let allowed = match found.name.as_str() {
             "logits" => case.tolerance.logits,
-            name if name.ends_with("hook_pattern") => case.tolerance.pattern,
+            _ if pattern => case.tolerance.pattern,
             _ => RELATIVE * size,
         };
-        assert!(most <= allowed, "{label}: {name} departs by {most}, allowed are {allowed}");
-        if name.ends_with("hook_pattern") {
-            let keys = shape[2];
-            for row in found.data.chunks(keys) {
-                let sum: f32 = row.iter().sum();
-                assert!((sum - 1.0).abs() <= 1e-3, "{label}: a row of {name} sums to {sum}");
-            }
+        if found.shape != shape {
+            problems.push(format!("{} has shape {:?} instead of {shape:?}", found.name, found.shape));
+            continue;
+        }
+        let departure = difference(&found.data, &expected);
+        let worst = (0..expected.len()).max_by(|a, b| {
+            (found.data[*a] - expected[*a]).abs().total_cmp(&(found.data[*b] - expected[*b]).abs())
+        });
+        let at = worst.map_or(String::new(), |at| format!("{at}: {} for {}", found.data[at], expected[at]));
+        comparisons.push(Comparison { name: found.name.clone(), departure, allowed, at });
+        if pattern {
+            let sums = found.data.chunks(shape[2]).map(|row| row.iter().sum::<f32>());
+            problems.extend(
+                sums.filter(|sum| (sum - 1.0).abs() > 1e-3)
+                    .map(|sum| format!("a row of {} sums to {sum}", found.name)),
+            );
         }
     }
+    (comparisons, problems)
+}
+
+/// Compares one form of a case with its golden and its greedy tokens.
+fn check(
+    label: &str,
+    case: &Case,
+    path: &Path,
+    device: &OpenDevice,
+    golden: &Path,
+    ids: &[u32],
+) -> Option<Failure> {
+    let model = open(path, device);
+    let (comparisons, mut others) = compare(case, &model, &Golden::read(golden));
+    if path.is_dir() && model.summary.parameters != case.parameters {
+        others.push(format!("{} parameters instead of {}", model.summary.parameters, case.parameters));
+    }
+    let found = greedy(&model, &case.prompt.ids_with_special, ids.len());
+    if found != ids {
+        others.push(format!("greedy tokens {found:?} instead of {ids:?}"));
+    }
+    let fails = !others.is_empty() || comparisons.iter().any(Comparison::fails);
+    fails.then(|| Failure { label: label.to_owned(), comparisons, others })
 }
 
 fn on_all_backends(run: impl Fn(&OpenDevice, &Path, &Case, &str)) {
@@ -64,34 +103,53 @@ fn on_all_backends(run: impl Fn(&OpenDevice, &Path, &Case, &str)) {
 
 #[test]
 fn hub_models_equal_transformers() {
+    let failures = RefCell::new(Vec::new());
     on_all_backends(|device, folder, case, label| {
-        let model = open(folder, device);
-        assert_eq!(model.summary.parameters, case.parameters, "{label}: parameters");
-        compare(label, case, &model, &Golden::read(&folder.join(&case.golden)));
-        assert_eq!(
-            greedy(&model, &case.prompt.ids_with_special, case.greedy.ids.len()),
-            case.greedy.ids,
-            "{label}"
-        );
+        let golden = folder.join(&case.golden);
+        failures.borrow_mut().extend(check(label, case, folder, device, &golden, &case.greedy.ids));
     });
+    report::finish("hub_models_equal_transformers", &failures.into_inner());
 }
 
 #[test]
 fn gguf_models_equal_their_goldens() {
     let mut seen = std::collections::BTreeSet::new();
+    let failures = RefCell::new(Vec::new());
     for device in backends() {
         for (folder, case) in cases() {
             for gguf in &case.gguf {
                 let label = format!("{}/{} on {}", case.name, gguf.file, device.name);
-                let model = open(&folder.join(&gguf.file), &device);
-                compare(&label, &case, &model, &Golden::read(&folder.join(&gguf.golden)));
-                let found = greedy(&model, &case.prompt.ids_with_special, gguf.greedy_ids.len());
-                assert_eq!(found, gguf.greedy_ids, "{label}");
+                let (path, golden) = (folder.join(&gguf.file), folder.join(&gguf.golden));
+                failures.borrow_mut().extend(check(&label, &case, &path, &device, &golden, &gguf.greedy_ids));
                 seen.insert(gguf.dtype.clone());
             }
         }
     }
+    report::finish("gguf_models_equal_their_goldens", &failures.into_inner());
     assert!(seen.iter().map(String::as_str).eq(["BF16", "F16", "F32", "Q4_0", "Q8_0"]), "{seen:?}");
+}
+
+/// Chunks of five tokens through the cache give what one pass gives, for every architecture.
+#[test]
+fn chunked_prefill_equals_transformers() {
+    on_all_backends(|device, folder, case, label| {
+        let model = open(folder, device);
+        let golden = Golden::read(&folder.join(&case.golden));
+        let (_, expected) = golden.tensor("logits");
+        let tokens = &case.prompt.ids_with_special;
+        let mut cache = glassbox_model::KvCache::new(model.spec(), 1, model.decoder.device());
+        cache.expect(tokens.len());
+        let probe = Probe::all_logits();
+        let mut found = Vec::new();
+        for chunk in tokens.chunks(5) {
+            let mut observation = glassbox_model::Observation::new(&probe, &[], cache.len());
+            let rows = model.decoder.forward(chunk, &mut cache, &mut observation).unwrap();
+            let rows = block_on(rows.into_data_async()).unwrap().try_into_vec::<f32>().unwrap();
+            found.extend(rows);
+        }
+        let most = difference(&found, &expected);
+        assert!(most <= case.tolerance.logits, "{label}: {most}");
+    });
 }
 
 #[test]

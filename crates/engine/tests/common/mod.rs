@@ -2,6 +2,8 @@
 
 #![allow(dead_code, missing_docs, reason = "each suite uses its part")]
 
+pub mod report;
+
 use std::{
     path::{Path, PathBuf},
     rc::Rc,
