@@ -29,8 +29,8 @@ export interface Recorded {
   readonly attention: string;
 }
 
-/** `web/models/manifest.json` as it was when the site was built; null where there is none. */
-declare const MODELS: Manifest | null | undefined;
+/** What `build.mjs` found in `web/models` when the site was built; undefined where nothing was built, as in tests. */
+declare const MODELS: Manifest | undefined;
 
 /** The model that comes with the site, if any, with whole addresses. */
 export function houseModel(base: string): HouseModel | null {
