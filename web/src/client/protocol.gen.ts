@@ -1045,7 +1045,7 @@ shape: Array<number>, };
 
 export type ArrayType = "f32" | "u32" | "u8";
 
-export type PartKind = "embed" | "pos_embed" | "head" | "attn_bias" | "mlp" | "norm_bias" | "head_bias";
+export type PartKind = "embed" | "pos_embed" | "head" | "attn_bias" | "mlp" | "edits" | "norm_bias" | "head_bias";
 
 export type PartName = { 
 /**

@@ -62,6 +62,7 @@ export const deDeep = {
   'part.head': 'Head {layer}.{head}',
   'part.attn_bias': 'Attention-Bias {layer}',
   'part.mlp': 'MLP {layer}',
+  'part.edits': 'direkte Eingriffe in den Strom',
   'part.norm_bias': 'Bias der letzten Norm',
   'part.head_bias': 'Bias des Ausgabekopfs',
   'parts.note': 'Direkte Logit-Zuschreibung: Der Residualstrom ist eine Summe, also ist das Logit eines Tokens die Summe dessen, was jeder Teil beiträgt. Heften Sie ein Token an, um danach zu fragen.',

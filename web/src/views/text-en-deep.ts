@@ -62,6 +62,7 @@ export const enDeep = {
   'part.head': 'head {layer}.{head}',
   'part.attn_bias': 'attention bias {layer}',
   'part.mlp': 'MLP {layer}',
+  'part.edits': 'direct edits of the stream',
   'part.norm_bias': 'bias of the final norm',
   'part.head_bias': 'bias of the output head',
   'parts.note': 'Direct logit attribution: the residual stream is a sum, so the logit of a token is the sum of what each part adds to it. Pin a token to ask about it.',

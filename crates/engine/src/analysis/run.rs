@@ -300,9 +300,9 @@ async fn advance(
             _ => decoder.start(&tokens[chunk.clone()], chunk.start, &mut observation)?,
         };
         let pass = decoder.pass_behind(&mut cache, chunk.len());
-        for block in start.layer..layers {
+        for (block, kept) in stream.iter_mut().enumerate().take(layers).skip(start.layer) {
             if block > start.layer || start.layer == 0 {
-                stream[block].push(x.clone());
+                kept.push(x.clone());
             }
             x = decoder.run_block(block, x, &pass, Some(&mut cache), &mut observation);
             pause(host).await?;
