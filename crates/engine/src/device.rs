@@ -1,6 +1,7 @@
 //! Opening a device: the SIMD CPU backend or a GPU through wgpu.
 
 use burn::tensor::Device;
+pub use glassbox_kernels::Precision;
 
 use crate::EngineError;
 
@@ -15,9 +16,17 @@ pub struct OpenDevice {
     pub name: String,
     /// Whether it is a software adapter.
     pub software: bool,
+    /// How the models it opens take their activations: rounded to 16 bits where weights are quantised,
+    /// unless it is changed. Nothing on a GPU.
+    pub precision: Precision,
 }
 
 impl OpenDevice {
+    /// The same device, whose models multiply with activations in f32.
+    pub fn exact(self) -> Self {
+        Self { precision: Precision::F32, ..self }
+    }
+
     /// Bytes reserved on a GPU; none on the CPU.
     pub fn reserved_bytes(&self) -> Option<u64> {
         self.device.memory_pool_usage().map(|usage| usage.bytes_reserved)
@@ -26,7 +35,8 @@ impl OpenDevice {
 
 /// The SIMD CPU backend: always there.
 pub fn cpu() -> OpenDevice {
-    OpenDevice { device: Device::flex(), gpu: false, name: cpu_name(), software: false }
+    let precision = Precision::Int16;
+    OpenDevice { device: Device::flex(), gpu: false, name: cpu_name(), software: false, precision }
 }
 
 fn cpu_name() -> String {
@@ -50,7 +60,7 @@ pub async fn gpu() -> Result<OpenDevice, EngineError> {
     let software = info.device_type == burn::tensor::wgpu::wgpu::DeviceType::Cpu
         || glassbox_kernels::device::is_software(&format!("{} {}", info.name, info.driver));
     let name = if info.name.is_empty() { "GPU (WebGPU)".to_owned() } else { info.name };
-    Ok(OpenDevice { device, gpu: true, name, software })
+    Ok(OpenDevice { device, gpu: true, name, software, precision: Precision::F32 })
 }
 
 /// The GPU.

@@ -7,7 +7,7 @@ use glassbox_model::{Decoder, DecoderSpec, ModelError};
 use glassbox_text::chat::ChatTemplate;
 use glassbox_text::{Special, Tokenizer};
 
-use crate::{Attached, EngineError, Host, OpenDevice};
+use crate::{Attached, EngineError, Host, OpenDevice, device::Precision};
 
 /// What a model is, without its weights.
 #[derive(Debug, Clone)]
@@ -146,7 +146,7 @@ impl Model {
         let decoder = glassbox_model::load(&checkpoint, &device.device, &mut progress).await?;
         Ok(Self {
             summary,
-            decoder,
+            decoder: decoder.with_precision(device.precision),
             tokenizer,
             chat_template,
             gpu: device.gpu,
@@ -158,6 +158,12 @@ impl Model {
     /// Architecture and sizes.
     pub fn spec(&self) -> &DecoderSpec {
         &self.decoder.spec
+    }
+
+    /// Whether products round their activations to 16 bits: what the device was opened with, where the
+    /// weights are quantised.
+    pub fn precision(&self) -> Precision {
+        self.decoder.precision()
     }
 
     /// Runs a token through and throws the result away, so that a GPU's shaders are compiled before

@@ -9,7 +9,10 @@ use common::{
     report::{self, Comparison, Failure},
 };
 use futures_lite::future::block_on;
-use glassbox_engine::{Model, OpenDevice, SamplerSettings, Trace, Undisturbed};
+use glassbox_engine::{
+    Model, OpenDevice, SamplerSettings, Trace, Undisturbed,
+    device::{self, Precision},
+};
 use glassbox_model::{Action, Edit, Probe};
 use glassbox_text::Special;
 
@@ -127,6 +130,53 @@ fn gguf_models_equal_their_goldens() {
     }
     report::finish("gguf_models_equal_their_goldens", &failures.into_inner());
     assert!(seen.iter().map(String::as_str).eq(["BF16", "F16", "F32", "Q4_0", "Q8_0"]), "{seen:?}");
+}
+
+/// The Kullback-Leibler divergence of two next-token distributions given by their logits, in nats:
+/// the mean over all positions.
+fn divergence(expected: &[f32], found: &[f32], vocab: usize) -> f64 {
+    let log_softmax = |logits: &[f32]| -> Vec<f64> {
+        let most = logits.iter().fold(f32::NEG_INFINITY, |most, logit| most.max(*logit));
+        let sum: f64 = logits.iter().map(|logit| f64::from(logit - most).exp()).sum();
+        logits.iter().map(|logit| f64::from(logit - most) - sum.ln()).collect()
+    };
+    let rows = expected.chunks_exact(vocab).zip(found.chunks_exact(vocab));
+    let sum: f64 = rows
+        .map(|(expected, found)| {
+            let (p, q) = (log_softmax(expected), log_softmax(found));
+            p.iter().zip(q).map(|(p, q)| p.exp() * (p - q)).sum::<f64>()
+        })
+        .sum();
+    sum / (expected.len() / vocab) as f64
+}
+
+/// With activations in f32, and with rounded ones, the distribution is that of transformers with the
+/// widened weights to within 1e-4 nats; and rounding does happen.
+#[test]
+fn rounded_activations_keep_the_distribution() {
+    let mut count = 0;
+    for (folder, case) in cases() {
+        for gguf in &case.gguf {
+            let golden = Golden::read(&folder.join(&gguf.golden));
+            let (shape, expected) = golden.tensor("logits");
+            let logits = |device: OpenDevice| {
+                let model = open(&folder.join(&gguf.file), &device);
+                let found = trace(&model, &case.prompt.ids_with_special, &["logits".to_owned()], &[]);
+                (model.precision(), found.tensor("logits").unwrap().data.clone())
+            };
+            let (exact, fast) = (logits(device::cpu().exact()), logits(device::cpu()));
+            let quantised = gguf.dtype.contains('Q');
+            let wanted = if quantised { Precision::Int16 } else { Precision::F32 };
+            assert_eq!((exact.0, fast.0), (Precision::F32, wanted), "{}/{}", case.name, gguf.file);
+            assert_eq!(exact.1 != fast.1, quantised, "{}/{}", case.name, gguf.file);
+            for found in [&exact.1, &fast.1] {
+                let nats = divergence(&expected, found, shape[1]);
+                assert!(nats <= 1e-4, "{}/{}: {nats} nats", case.name, gguf.file);
+            }
+            count += usize::from(quantised);
+        }
+    }
+    assert!(count >= 2, "only {count} quantised models");
 }
 
 /// Chunks of five tokens through the cache give what one pass gives, for every architecture.

@@ -8,7 +8,7 @@
 //! ever held twice. On the CPU the kernels are SIMD (`simd128` in WebAssembly, AVX2 on x86-64
 //! where the machine has it); on a GPU they are CubeCL kernels without subgroup operations, so
 //! that they run in every WebGPU browser. Activations and sums are `f32`; on the CPU [`Precision`]
-//! lets products with quantised weights round their activations to bytes, for speed.
+//! lets products with quantised weights round their activations to 16 bits, for speed.
 
 mod builder;
 mod cpu;

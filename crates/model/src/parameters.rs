@@ -1,7 +1,7 @@
 //! A decoder's weights one by one, in a fixed order: what training reads, differentiates and replaces.
 
 use burn::tensor::Tensor;
-use glassbox_kernels::Matrix;
+use glassbox_kernels::{Matrix, Precision};
 
 use crate::{
     Decoder,
@@ -40,22 +40,47 @@ impl Decoder {
     }
 }
 
+impl Decoder {
+    /// The same weights, shared, whose products take their activations as `precision` says.
+    pub fn with_precision(&self, precision: Precision) -> Decoder {
+        self.map_weights(&mut Matrices(|matrix: &Matrix| matrix.with_precision(precision)))
+    }
+
+    /// Whether any product rounds its activations: [`Precision::F32`] where none does, because that was
+    /// asked for, or weights are floats, or on a GPU.
+    pub fn precision(&self) -> Precision {
+        let mut found = Precision::F32;
+        self.map_weights(&mut Matrices(|matrix: &Matrix| {
+            if matrix.precision() != Precision::F32 {
+                found = matrix.precision();
+            }
+            matrix.clone()
+        }));
+        found
+    }
+}
+
+/// Does something with every matrix; vectors stay as they are.
+struct Matrices<F>(F);
+
+impl<F: FnMut(&Matrix) -> Matrix> WeightMap for Matrices<F> {
+    fn vector(&mut self, _: &str, vector: &Tensor<1>) -> Tensor<1> {
+        vector.clone()
+    }
+
+    fn matrix(&mut self, _: &str, matrix: &Matrix) -> Matrix {
+        (self.0)(matrix)
+    }
+}
+
 /// Bytes of all matrices.
 pub(crate) fn bytes(decoder: &Decoder) -> u64 {
-    struct Count(u64);
-    impl WeightMap for Count {
-        fn vector(&mut self, _: &str, vector: &Tensor<1>) -> Tensor<1> {
-            vector.clone()
-        }
-
-        fn matrix(&mut self, _: &str, matrix: &Matrix) -> Matrix {
-            self.0 += matrix.bytes();
-            matrix.clone()
-        }
-    }
-    let mut count = Count(0);
-    decoder.map_weights(&mut count);
-    count.0
+    let mut bytes = 0;
+    decoder.map_weights(&mut Matrices(|matrix: &Matrix| {
+        bytes += matrix.bytes();
+        matrix.clone()
+    }));
+    bytes
 }
 
 fn map_block(map: &mut dyn WeightMap, index: usize, block: &Block) -> Block {

@@ -85,13 +85,14 @@ pub fn cases() -> Vec<(PathBuf, Case)> {
     cases
 }
 
-/// The two backends. A GPU (Mesa's lavapipe will do) must be there: a suite that skips proves nothing.
+/// The two backends, multiplying with activations in f32. A GPU (Mesa's lavapipe will do) must be there:
+/// a suite that skips proves nothing.
 pub fn backends() -> [OpenDevice; 2] {
     static GPU: OnceLock<OpenDevice> = OnceLock::new();
     let gpu = GPU.get_or_init(|| {
         block_on(device::gpu()).expect("a wgpu adapter; on Debian install mesa-vulkan-drivers and libvulkan1")
     });
-    [device::cpu(), gpu.clone()]
+    [device::cpu().exact(), gpu.clone()]
 }
 
 /// The files of a hub folder, without the GGUF forms beside them, or a single file.

@@ -2,13 +2,13 @@
 //!
 //! Everything here works on plain slices: nothing knows burn.
 
-mod int8;
+mod int16;
 mod product;
 mod rows;
 pub(crate) mod steps;
 mod unpack;
 
-use int8::{Activations, IntFormat, IntProduct, IntRows};
+use int16::{Activations, IntFormat, IntProduct, IntRows};
 use product::{Gather, PANEL_BYTES, Product};
 use rows::{Bf16, F16, F32, I8, Nibbles, Rows};
 use unpack::Unpacked;
@@ -220,9 +220,9 @@ pub(crate) fn linear(weights: View, out_features: usize, in_features: usize, x: 
     out
 }
 
-/// As [`linear`] with activations rounded to signed bytes, a scale for each block of 32; `None` for
+/// As [`linear`] with activations rounded to 16 bits, a scale for each block of 32; `None` for
 /// weights that are no integers.
-pub(crate) fn linear_int8(
+pub(crate) fn linear_int16(
     weights: View,
     out_features: usize,
     in_features: usize,

@@ -63,7 +63,7 @@ pub(crate) trait Simd: Copy {
 pub(crate) const PAIRS: usize = BLOCK / 2;
 
 /// What products of integers need: 16-bit factors whose pairs of products are added to 32-bit sums,
-/// which every instruction set has. No sum overflows: a block adds up 32 products of bytes.
+/// which every instruction set has. No sum overflows: a block adds up 32 products of a byte and 16 bits.
 pub(crate) trait Integers: Simd {
     /// A block of 32 integers of 16 bits in registers.
     type Ints: Copy;
