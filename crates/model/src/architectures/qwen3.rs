@@ -47,7 +47,8 @@ fn moe(config: &ConfigReader<'_>) -> Result<DecoderSpec, ModelError> {
         block.experts = (index + 1).is_multiple_of(step) && !plain.contains(&(index as f32));
     }
     spec.mlp.experts = Some(ExpertsSpec {
-        count: config.usize_or("num_experts", 128)?,
+        // transformers 5 writes the second spelling.
+        count: config.usize_or("num_experts", config.usize_or("num_local_experts", 128)?)?,
         active: config.usize_or("num_experts_per_tok", 8)?,
         intermediate: config.usize_or("moe_intermediate_size", 768)?,
         normalised: config.bool_or("norm_topk_prob", false)?,
