@@ -39,16 +39,24 @@ async function main() {
     return;
   }
   const results = await run(options);
-  const day = results.date.slice(0, 10);
-  const kind = results.comparison ? 'comparison-' : '';
-  const out = options.out ?? join(BENCH, 'results', `${day}-${kind}${results.commit}.json`);
-  await mkdir(dirname(out), { recursive: true });
-  await writeFile(out, `${JSON.stringify(results, null, 1)}\n`);
-  console.log(`bench: the results are in ${out}`);
+  console.log(`bench: the results are in ${await save(results, options)}`);
   if (options.report && !results.comparison) await writeReport(results);
   const wrong = results.rows.filter((row) => row.wrong !== null);
   for (const { name, wrong: why } of wrong) console.log(`bench: ${name} computes something else: ${why}`);
   process.exitCode = wrong.length > 0 ? 1 : 0;
+}
+
+/**
+ * @param {Results} results
+ * @param {import('./options.mjs').Options} options
+ */
+async function save(results, { out }) {
+  const day = results.date.slice(0, 10);
+  const kind = results.comparison ? 'comparison-' : '';
+  const path = out ?? join(BENCH, 'results', `${day}-${kind}${results.commit.replace('+', '')}.json`);
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, `${JSON.stringify(results, null, 1)}\n`);
+  return path;
 }
 
 /**
@@ -76,6 +84,24 @@ async function run(options) {
   const found = chosen.map((row) => empty(row, shapes[row.backend]));
   /** @type {number[]} */
   const busy = [];
+  /** @type {Results} */
+  const results = {
+    date: new Date().toISOString(),
+    commit: commit(ROOT),
+    comparison: names.length > 1,
+    hardware: hardware(),
+    chromium: await browserVersion(executablePath),
+    node: process.version,
+    versions: {
+      'onnxruntime-web': version(MODULES, 'onnxruntime-web'),
+      '@wllama/wllama': version(MODULES, '@wllama/wllama'),
+    },
+    threads: 1,
+    busyCores: busy,
+    models: Object.fromEntries([...references].map(([name, { reference }]) => [name, facts(reference)])),
+    rows: found,
+    sites: await siteSizes(options.sites, join(cache, 'brotli')),
+  };
   try {
     const rounds = { wasm: options.rounds, webgpu: options.gpuRounds };
     const most = Math.max(...chosen.map(({ backend }) => rounds[backend]));
@@ -101,27 +127,13 @@ async function run(options) {
           if (result.samples.length === 0) result.failed = cause;
         }
       }
+      // A run that is stopped leaves the rounds before.
+      await save(results, options);
     }
   } finally {
     server.stop();
   }
-  return {
-    date: new Date().toISOString(),
-    commit: commit(ROOT),
-    comparison: names.length > 1,
-    hardware: hardware(),
-    chromium: await browserVersion(executablePath),
-    node: process.version,
-    versions: {
-      'onnxruntime-web': version(MODULES, 'onnxruntime-web'),
-      '@wllama/wllama': version(MODULES, '@wllama/wllama'),
-    },
-    threads: 1,
-    busyCores: busy,
-    models: Object.fromEntries([...references].map(([name, { reference }]) => [name, facts(reference)])),
-    rows: found,
-    sites: await siteSizes(options.sites, join(cache, 'brotli')),
-  };
+  return results;
 }
 
 /**
