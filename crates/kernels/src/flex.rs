@@ -101,6 +101,9 @@ pub(crate) fn rotate_and_write(
     Some(tensor(turned_q, shape))
 }
 
+/// Queries from which on burn's blocked products are the better way.
+const MANY_QUERIES: usize = 9;
+
 /// See [`crate::ops::attend`].
 pub(crate) fn attend(
     q: &Tensor<4>,
@@ -111,7 +114,12 @@ pub(crate) fn attend(
     let shape = q.dims();
     let [batch, count, heads, head_dim] = shape;
     let [_, kv_heads, capacity, _] = keys.dims();
-    if batch != 1 || kv_heads == 0 || heads % kv_heads != 0 || spec.past + count > capacity {
+    if count >= MANY_QUERIES
+        || batch != 1
+        || kv_heads == 0
+        || heads % kv_heads != 0
+        || spec.past + count > capacity
+    {
         return None;
     }
     let (q, keys, values) = (plain(q)?, plain(keys)?, plain(values)?);

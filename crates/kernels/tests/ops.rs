@@ -166,6 +166,7 @@ fn attention(device: &Device) {
         (4, 2, 8, 0, 5, None, None),
         (9, 3, 64, 130, 1, None, None),
         (2, 1, 5, 3, 70, None, None),
+        (6, 2, 24, 9, 8, None, None),
         (2, 2, 16, 100, 3, Some(10), None),
         (2, 1, 128, 64, 2, None, Some(2.0)),
         (1, 1, 200, 1, 1, Some(1), None),
@@ -182,6 +183,10 @@ fn attention(device: &Device) {
             &upload(device, &v, cache),
             AttendSpec { past, scale, window, softcap },
         );
+        if *device == Device::flex() && count > 8 {
+            assert!(got.is_none(), "many queries are left to blocked products");
+            continue;
+        }
         let mut want = Vec::new();
         for (row, q) in q.chunks(head_dim).enumerate() {
             let (last, head) = (past + row / heads, row % heads / (heads / kv_heads));

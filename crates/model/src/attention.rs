@@ -1,6 +1,10 @@
 //! Attention (Vaswani et al., 2017), with grouped heads, windows, ALiBi, soft-caps and norms of queries and keys.
 
 use burn::tensor::{Device, Tensor, TensorData, activation::softmax};
+use glassbox_kernels::{
+    device::{Kind, kind},
+    ops::{self, AttendSpec},
+};
 
 use crate::{
     DecoderSpec, Hook, KvCache, Observation, Positions, QkNorm, Site,
@@ -128,12 +132,18 @@ impl Attention {
         }
 
         // 3. Heads outermost; keys and values of all positions so far.
-        let (q, k, v) = (q.swap_dims(1, 2), k.swap_dims(1, 2), v.swap_dims(1, 2));
+        let (k, v) = (k.swap_dims(1, 2), v.swap_dims(1, 2));
+        let cached = cache.is_some();
         let (k, v) = match cache {
             Some(cache) => cache.write(index, k, v),
             None => (k, v),
         };
-        let keys = k.dims()[2];
+        let seen = [Hook::AttnScores, Hook::Pattern].map(site).iter().any(|site| observation.touches(*site));
+        if let Some(z) = (cached && !seen).then(|| unseen(spec, index, &q, &k, &v, pass)).flatten() {
+            let z = observation.at4(site(Hook::Z), z);
+            return self.o.forward(z.reshape([batch, count, heads * head_dim]));
+        }
+        let (q, keys) = (q.swap_dims(1, 2), k.dims()[2]);
 
         // 4. Scores [batch, head, query, key]. Query heads that share a key head are rows of one product.
         let grouped = [batch, kv_heads, spec.group() * count, head_dim];
@@ -158,6 +168,29 @@ impl Attention {
         let z = observation.at4(site(Hook::Z), z);
         self.o.forward(z.reshape([batch, count, heads * head_dim]))
     }
+}
+
+/// Attention whose scores nobody asked for, by one kernel of the CPU where there is one for it: few
+/// queries over a cache. Queries and result are `[1, position, head, head_dim]`.
+fn unseen(
+    spec: &DecoderSpec,
+    index: usize,
+    q: &Tensor<4>,
+    keys: &Tensor<4>,
+    values: &Tensor<4>,
+    pass: &Pass,
+) -> Option<Tensor<4>> {
+    if kind(&q.device()) != Kind::Cpu || matches!(spec.positions, Positions::Alibi(_)) {
+        return None;
+    }
+    let attention = &spec.attention;
+    let spec = AttendSpec {
+        past: pass.keys - q.dims()[1],
+        scale: attention.scale,
+        window: spec.blocks[index].window,
+        softcap: attention.soft_cap,
+    };
+    ops::attend(q, keys, values, spec)
 }
 
 /// Normalises queries or keys `[batch, position, head, head_dim]`.

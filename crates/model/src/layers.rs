@@ -1,7 +1,11 @@
 //! Norms, projections and activations: the pieces of a block.
 
 use burn::tensor::{Tensor, activation};
-use glassbox_kernels::Matrix;
+use glassbox_kernels::{
+    Matrix,
+    device::{Kind, kind},
+    ops::{self, Gate, NormSpec},
+};
 
 use crate::{Activation, NormKind, low_rank::LowRank};
 
@@ -21,7 +25,19 @@ pub struct Norm {
 impl Norm {
     /// Normalises the last axis, in f32, and applies weight and bias to it.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        self.scale(self.normalise(x))
+        self.in_one_pass(&x).unwrap_or_else(|| self.scale(self.normalise(x)))
+    }
+
+    /// The same by one kernel of the CPU, where there is one for it.
+    fn in_one_pass<const D: usize>(&self, x: &Tensor<D>) -> Option<Tensor<D>> {
+        if kind(&x.device()) != Kind::Cpu {
+            return None;
+        }
+        let shape = x.dims();
+        let (width, rows) = (shape[D - 1], shape[..D - 1].iter().product());
+        let spec = NormSpec { centred: self.kind == NormKind::Layer, eps: self.eps };
+        let rows = x.clone().reshape([rows, width]);
+        ops::norm(&rows, self.weight.as_ref()?, self.bias.as_ref(), spec).map(|out| out.reshape(shape))
     }
 
     /// Gives the last axis the mean square (for layer norm: the variance) 1.
@@ -77,6 +93,26 @@ impl Linear {
             None => y,
         };
         self.low_rank.iter().fold(y, |y, term| term.add(&x, y))
+    }
+}
+
+impl Linear {
+    /// `activation(pre) * forward(x)` by one kernel of the CPU, where there is one for it.
+    pub fn forward_gated(&self, x: &Tensor<3>, pre: &Tensor<3>, activation: Activation) -> Option<Tensor<3>> {
+        let gate = match activation {
+            Activation::Silu => Gate::Silu,
+            Activation::GeluTanh => Gate::GeluTanh,
+            Activation::Gelu | Activation::Relu => return None,
+        };
+        if kind(&x.device()) != Kind::Cpu || self.bias.is_some() || !self.low_rank.is_empty() {
+            return None;
+        }
+        let shape = pre.dims();
+        let rows = |x: &Tensor<3>| {
+            let [batch, positions, width] = x.dims();
+            x.clone().reshape([batch * positions, width])
+        };
+        ops::linear_gated(&self.weight, &rows(x), &rows(pre), gate).map(|out| out.reshape(shape))
     }
 }
 

@@ -61,8 +61,14 @@ impl FeedForward {
         let hidden = match &self.gate {
             Some(gate) => {
                 let pre = observation.at3(site(Hook::MlpPre), gate.forward(x.clone()));
-                let linear = observation.at3(site(Hook::MlpPreLinear), self.up.forward(x));
-                activation.forward(pre) * linear
+                let hidden = match observation.touches(site(Hook::MlpPreLinear)) {
+                    true => None,
+                    false => self.up.forward_gated(&x, &pre, activation),
+                };
+                hidden.unwrap_or_else(|| {
+                    let linear = observation.at3(site(Hook::MlpPreLinear), self.up.forward(x));
+                    activation.forward(pre) * linear
+                })
             }
             None => activation.forward(observation.at3(site(Hook::MlpPre), self.up.forward(x))),
         };
