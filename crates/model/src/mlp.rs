@@ -6,6 +6,7 @@ use crate::{Activation, DecoderSpec, ExpertsSpec, Hook, Observation, Site, layer
 
 /// A block's MLP.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one for each block, and mostly the larger one")]
 pub(crate) enum Mlp {
     /// One for all tokens.
     Dense(FeedForward),

@@ -133,3 +133,17 @@ fn unknown(found: &str, name: fn(&'static Architecture) -> Option<&'static str>)
         known: known.join(", "),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_architecture_is_told_what_is_near() {
+        let message = |name: &str| unknown(name, |a| Some(a.name)).to_string();
+        assert!(message("qwen2_vl").contains("the nearest is \"qwen2\""), "{}", message("qwen2_vl"));
+        assert!(message("llamma").contains("the nearest is \"llama\""));
+        assert!(!message("t5").contains("nearest"));
+        assert!(ARCHITECTURES.iter().all(|known| message("t5").contains(known.name)));
+    }
+}
