@@ -28,10 +28,10 @@ pub struct Figures {
     pub repeated: RepeatedTokens,
     /// The best of them: block, head, score.
     pub induction: Vec<(usize, usize, f32)>,
-    /// Held-out stories that previous-token heads were measured on.
+    /// Held-out stories that previous-token heads were measured on, beside those tokens.
     pub stories_for_heads: usize,
-    /// The best of them: block, head, score.
-    pub previous_token: Vec<(usize, usize, f32)>,
+    /// The best of them on random tokens: block, head, score there, score on stories.
+    pub previous_token: Vec<(usize, usize, f32, f32)>,
     /// Quoted texts.
     pub samples: Vec<Sample>,
     /// Size and SHA-256 of every file but the card.
@@ -167,6 +167,10 @@ fn heads(figures: &Figures) -> String {
         let rows = heads.iter().map(|(block, head, score)| format!("| {block} | {head} | {score:.3} |"));
         rows.collect::<Vec<_>>().join("\n")
     };
+    let previous = figures
+        .previous_token
+        .iter()
+        .map(|(block, head, random, stories)| format!("| {block} | {head} | {random:.3} | {stories:.3} |"));
     format!(
         "## Heads worth looking at
 
@@ -180,11 +184,11 @@ that repeat once, for the queries of the repetition (seed {seed}).
 |---|---|---|
 {induction}
 
-**Previous-token heads** look one token back. The score is the mean attention on that token, over the first
-{stories} held-out stories.
+**Previous-token heads** look one token back. The score is the mean attention on that token: on the same random
+tokens, and over the first {stories} held-out stories.
 
-| block | head | previous-token score |
-|---|---|---|
+| block | head | previous-token score on random tokens | on stories |
+|---|---|---|---|
 {previous}
 
 `glassbox heads FOLDER --text STORIES` computes these scores.
@@ -194,7 +198,7 @@ that repeat once, for the queries of the repetition (seed {seed}).
         seed = figures.repeated.seed,
         induction = list(&figures.induction),
         stories = figures.stories_for_heads,
-        previous = list(&figures.previous_token),
+        previous = previous.collect::<Vec<_>>().join("\n"),
     )
 }
 
@@ -209,7 +213,7 @@ fn texts(figures: &Figures) -> String {
     };
     let quotes: Vec<String> = figures.samples.iter().map(quote).collect();
     format!(
-        "## What it writes\n\nWritten by `glassbox generate` with `model.safetensors`, not chosen.\n\n{}",
+        "## What it writes\n\nWritten by `glassbox generate` with `model.safetensors`, with the first seeds there are.\n\n{}",
         quotes.join("\n")
     )
 }

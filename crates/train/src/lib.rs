@@ -23,5 +23,5 @@ pub use error::TrainError;
 pub use evaluate::bits_per_byte;
 pub use gradient::{Batch, Pass, pass};
 pub use publish::{LICENCE, publish};
-pub use recipe::{AdamW, Dropout as DropoutFrom, Recipe, Repeated, Schedule, Shape, Stage};
+pub use recipe::{AdamW, DropoutFrom, Recipe, Repeated, Schedule, Shape, Stage};
 pub use run::{Event, Options, Trained, train};

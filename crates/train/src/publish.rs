@@ -92,7 +92,14 @@ async fn measure(trained: &Trained, recipe: &Recipe, files: &[File]) -> Result<F
     let on_repeated = hub.survey_heads(&hub.repeated_prompts(repeated)?, &Undisturbed).await?;
     let stories = &held_out[..held_out.len().min(STORIES_FOR_HEADS)];
     let on_stories = hub.survey_heads(&hub.text_prompts(stories)?, &Undisturbed).await?;
-    let best = |survey: &HeadSurvey, role| survey.ranked(role).into_iter().take(5).collect();
+    let best = |survey: &HeadSurvey, role| survey.ranked(role).into_iter().take(5).collect::<Vec<_>>();
+    let in_stories = on_stories.ranked(HeadRole::PreviousToken);
+    let previous_token =
+        best(&on_repeated, HeadRole::PreviousToken).into_iter().map(|(block, head, score)| {
+            let found = in_stories.iter().find(|(b, h, _)| (*b, *h) == (block, head));
+            (block, head, score, found.map_or(0.0, |(_, _, score)| *score))
+        });
+    let previous_token = previous_token.collect();
     let hashes = files.iter().map(|(name, bytes)| (name.clone(), (bytes.len(), card::sha256(bytes))));
     Ok(Figures {
         parameters: hub.summary.parameters,
@@ -105,7 +112,7 @@ async fn measure(trained: &Trained, recipe: &Recipe, files: &[File]) -> Result<F
         repeated,
         induction: best(&on_repeated, HeadRole::Induction),
         stories_for_heads: stories.len(),
-        previous_token: best(&on_stories, HeadRole::PreviousToken),
+        previous_token,
         samples: samples(&hub).await?,
         files: hashes.collect::<BTreeMap<_, _>>(),
     })
@@ -116,7 +123,6 @@ async fn samples(model: &Model) -> Result<Vec<Sample>, TrainError> {
     let drawn = |seed| SamplerSettings { temperature: 0.7, top_p: 0.95, seed, ..SamplerSettings::default() };
     let wanted = [
         ("Once upon a time", SamplerSettings::greedy()),
-        ("One day, a little cat", SamplerSettings::greedy()),
         ("Once upon a time", drawn(1)),
         ("Once upon a time", drawn(2)),
         ("Lily and Tom went to the park", drawn(3)),

@@ -27,7 +27,7 @@ pub struct Recipe {
     /// How many sequences are repetitions of random tokens, as it changes with the steps.
     pub repeated: Vec<Repeated>,
     /// Dropout, as it changes with the steps; none before the first entry.
-    pub dropout: Vec<Dropout>,
+    pub dropout: Vec<DropoutFrom>,
     /// How the rate goes.
     pub schedule: Schedule,
     /// The optimiser's constants.
@@ -82,7 +82,7 @@ pub struct Repeated {
 /// From a step on, this part of what the embedding and the blocks add to the residual stream is dropped
 /// (Srivastava et al., 2014).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Dropout {
+pub struct DropoutFrom {
     /// First step.
     pub from_step: u64,
     /// Probability that an element becomes 0, in 256ths.
@@ -146,9 +146,9 @@ impl Recipe {
             ],
             // Lowered where the loss on stories learnt from and on held-out ones was still the same.
             dropout: vec![
-                Dropout { from_step: 400, per_256: 26 },
-                Dropout { from_step: 1_300, per_256: 10 },
-                Dropout { from_step: 1_800, per_256: 20 },
+                DropoutFrom { from_step: 400, per_256: 26 },
+                DropoutFrom { from_step: 1_300, per_256: 10 },
+                DropoutFrom { from_step: 1_800, per_256: 20 },
             ],
             schedule: Schedule { peak: 4e-3, warmup: 100, decay_from_percent: 30 },
             adamw: AdamW { beta_1: 0.9, beta_2: 0.97, epsilon: 1e-8, weight_decay: 0.1, clip: 1.0 },
