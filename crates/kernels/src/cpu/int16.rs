@@ -274,7 +274,8 @@ fn direct<S: Integers, F: IntFormat, const GROUPS: usize, const T: usize>(
     for (b, packed) in row.quants.iter().enumerate() {
         let w = F::ints(simd, packed);
         for (x, sum) in x.iter().zip(&mut sums) {
-            let halves = [0, 1].map(|half| simd.dot_half(w, &x.quants[b], half));
+            // No closure: where it is not inlined it does not have the instruction set.
+            let halves = [simd.dot_half(w, &x.quants[b], 0), simd.dot_half(w, &x.quants[b], 1)];
             if GROUPS == 1 {
                 let counts = simd.add_counts(halves[0], halves[1]);
                 *sum = simd.scale_counts(counts, simd.splat(scales[b][0] * x.scales[b]), *sum);

@@ -83,7 +83,10 @@ impl<S: Integers, const GROUPS: usize> Panel<S, GROUPS> {
         // Plain loops over constant ranges: the sums must stay in registers.
         for (b, quants) in self.quants.iter().enumerate() {
             let pairs = x.map(|x| x.quants[b].as_chunks::<2>().0);
-            let scales_x = x.map(|x| simd.splat(x.scales[b]));
+            let mut scales_x = [simd.zero(); WIDTH];
+            for (x, scale) in x.iter().zip(&mut scales_x) {
+                *scale = simd.splat(x.scales[b]);
+            }
             for group in 0..GROUPS {
                 let mut counts = [[simd.no_counts(); HEIGHT]; WIDTH];
                 for i in group * (PAIRS / GROUPS)..(group + 1) * (PAIRS / GROUPS) {
