@@ -1,5 +1,6 @@
 //! Speed of every product on this machine: milliseconds, bytes of weights read per second and
-//! floating-point operations per second, beside burn's own dense product.
+//! floating-point operations per second, with activations in f32 and (on the CPU) in 16 bits, beside
+//! burn's own dense product.
 //!
 //! `cargo run --profile <optimised> -p glassbox-kernels --example products -- [cpu|gpu] [rows columns]`
 
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use glassbox_formats::DType;
-use glassbox_kernels::{KernelError, Matrix, MatrixBuilder};
+use glassbox_kernels::{KernelError, Matrix, MatrixBuilder, Precision};
 
 /// The shapes of SmolLM2-135M (projections and head), and a square one of a larger model.
 const SHAPES: [(usize, usize); 4] = [(576, 576), (1536, 576), (49152, 576), (2048, 2048)];
@@ -30,9 +31,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     println!("{:>6} {:>13} {:>6} {:>10} {:>8} {:>9}", "type", "shape", "tokens", "ms", "GB/s", "GFLOP/s");
     for (rows, columns) in shapes {
-        for dtype in DType::ALL {
+        for dtype in DType::ALL.into_iter().filter(|dtype| columns.is_multiple_of(dtype.block_elements())) {
             let matrix = build(&device, dtype, rows, columns)?;
             measure(dtype.name(), &matrix, &device, |x| matrix.linear(x));
+            let rounded = matrix.with_precision(Precision::Int16);
+            if rounded.precision() == Precision::Int16 {
+                measure("int16", &rounded, &device, |x| rounded.linear(x));
+            }
         }
         let dense = Matrix::from_tensor(build(&device, DType::F32, rows, columns)?.dequantise());
         let weight = dense.dequantise().transpose();
