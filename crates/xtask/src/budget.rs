@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::compressed::{below, compress};
+use crate::compressed::compress;
 use crate::project::Project;
 
 /// Files of the site that travel together, with the most bytes that they may take on the way.
@@ -45,20 +45,36 @@ fn verdict(budget: &Budget, used: u64) -> Option<String> {
 fn files_of(dist: &Path, budget: &Budget) -> Result<(Vec<PathBuf>, Vec<String>)> {
     let (mut found, mut missing) = (Vec::new(), Vec::new());
     for name in &budget.files {
-        let path = dist.join(name);
-        if name.ends_with('/') {
-            if path.is_dir() {
-                // What `cargo xtask dist` has put beside the files is not sent with them, but instead.
-                found
-                    .extend(below(&path)?.into_iter().filter(|file| file.extension() != Some("br".as_ref())));
-            }
-        } else if path.is_file() {
-            found.push(path);
-        } else {
+        let files = matching(dist, name)?;
+        if files.is_empty() {
             missing.push(format!("{}: {name} is not in the site", budget.name));
         }
+        found.extend(files);
     }
     Ok((found, missing))
+}
+
+/// The files that a name stands for, in which `*` is any one folder.
+fn matching(dist: &Path, name: &str) -> Result<Vec<PathBuf>> {
+    let mut paths = vec![dist.to_path_buf()];
+    for part in name.split('/') {
+        paths = match part {
+            "*" => {
+                let folders = paths.iter().filter(|path| path.is_dir()).map(|path| entries(path));
+                folders.collect::<Result<Vec<_>>>()?.concat()
+            }
+            part => paths.into_iter().map(|path| path.join(part)).collect(),
+        };
+    }
+    paths.retain(|path| path.is_file());
+    Ok(paths)
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))?;
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    paths.sort();
+    Ok(paths)
 }
 
 fn parse(text: &str) -> Result<Vec<Budget>> {
@@ -94,7 +110,7 @@ mod tests {
         let budgets = parse(&fs::read_to_string(path).unwrap()).unwrap();
         let limits: Vec<_> = budgets.iter().map(|budget| budget.limit).collect();
         assert_eq!(limits, [1_000_000, 2_200_000, 250_000, 4_800_000]);
-        assert!(budgets[3].files.contains(&"models/".to_owned()));
+        assert!(budgets[3].files.contains(&"models/*/model.gguf".to_owned()));
     }
 
     #[test]
@@ -115,17 +131,16 @@ mod tests {
     }
 
     #[test]
-    fn folders_count_whole_and_files_must_be_there() {
+    fn stars_stand_for_folders_and_files_must_be_there() {
         let site = tempfile::tempdir().unwrap();
         fs::create_dir_all(site.path().join("models/house")).unwrap();
-        for name in
-            ["app.js", "models/house/model.gguf", "models/house/card.json", "models/house/card.json.br"]
-        {
+        for name in ["app.js", "models/manifest.json", "models/house/model.gguf", "models/house/card.json"] {
             fs::write(site.path().join(name), "x").unwrap();
         }
-        let wanted = budget(&["app.js", "models/", "lessons/", "worker.js"]);
+        let wanted = budget(&["app.js", "models/*/model.gguf", "lessons/*/a.json", "worker.js"]);
         let (found, missing) = files_of(site.path(), &wanted).unwrap();
-        assert_eq!(found.len(), 3, "{found:?}");
-        assert_eq!(missing, ["engine: worker.js is not in the site"]);
+        assert_eq!(found, ["app.js", "models/house/model.gguf"].map(|name| site.path().join(name)));
+        let expected = ["lessons/*/a.json", "worker.js"];
+        assert_eq!(missing, expected.map(|name| format!("engine: {name} is not in the site")));
     }
 }
