@@ -52,12 +52,13 @@ describe('a recorded picture', () => {
     const session = new Session('cpu', false);
     const inspection = new Inspection(session, new Edits());
     inspection.showRecorded(text, picture);
-    assert.ok(inspection.recorded && inspection.picture === picture);
+    const shown = (): boolean => inspection.recorded;
+    assert.deepEqual([shown(), inspection.picture === picture], [true, true]);
     const opening = session.open([new File(['x'], 'story.gguf')], 'story');
     assert.equal(inspection.picture, picture);
     assert.ok(await opening);
-    for (let i = 0; i < 200 && inspection.recorded; i++) await new Promise((resolve) => setTimeout(resolve, 5));
-    assert.ok(!inspection.recorded && inspection.picture !== picture);
+    for (let i = 0; i < 200 && shown(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.deepEqual([shown(), inspection.picture === picture], [false, false]);
     assert.equal(inspection.text, 'Once upon');
   });
 });

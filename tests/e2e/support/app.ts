@@ -32,7 +32,8 @@ export class App {
 
   static async open(page: Page, query = 'device=cpu', site = SITE): Promise<App> {
     const app = new App(page);
-    await page.goto(`${site}?${query}`);
+    // Tests bring their own models.
+    await page.goto(`${site}?${query}&empty`);
     await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
     return app;
   }

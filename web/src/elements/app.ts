@@ -33,6 +33,8 @@ export class App extends View {
   /** `auto`, `gpu` or `cpu`. */
   @property() device: DevicePreference = 'auto';
   @property({ type: Boolean, attribute: 'allow-software' }) allowSoftware = false;
+  /** Begins without a model, even where one comes with the site. */
+  @property({ type: Boolean }) empty = false;
   @state() private cell: AttentionCell | null = null;
   @state() private dialogShown: 'open' | 'settings' | 'share' = 'open';
   @query('dialog') private readonly dialog!: HTMLDialogElement;
@@ -55,7 +57,7 @@ export class App extends View {
     this.#ws = new Workspace(this.device, this.allowSoftware);
     super.connectedCallback();
     document.addEventListener('keydown', this.#onKey);
-    void this.#ws.begin();
+    void this.#ws.begin(this.empty);
   }
 
   override disconnectedCallback(): void {
@@ -75,7 +77,7 @@ export class App extends View {
         ${task ? progress(task) : nothing}
       </div>
       <main @gb-open=${this.#onOpen} @gb-reading=${this.#onReading} @gb-keep-failed=${this.#onFailed}>
-        ${model || pictured ? this.#workbench(model?.info) : this.#ws.house ? nothing : html`<gb-welcome></gb-welcome>`}
+        ${model || pictured ? this.#workbench(model?.info) : this.#welcome()}
       </main>
       <footer><gb-status-line .items=${this.#status()}></gb-status-line></footer>
       <dialog aria-labelledby="dialog-title" @gb-open=${this.#onOpen}>${this.#dialog()}</dialog>
@@ -97,6 +99,12 @@ export class App extends View {
             <button type="button" @click=${this.#show('open')}>${t('app.openModel')}</button>`
         : nothing}
       <button type="button" class="quiet" @click=${this.#show('settings')}>${t('settings.open')}</button>`;
+  }
+
+  /** Nothing while the site's own model is on its way: it is there in a moment. */
+  #welcome(): TemplateResult | typeof nothing {
+    if (this.#ws.opensHouse) return nothing;
+    return html`<gb-welcome .house=${this.#ws.house?.name ?? ''}></gb-welcome>`;
   }
 
   #identity({ name, licence, ...info }: ModelInfo): TemplateResult {

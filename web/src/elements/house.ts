@@ -34,7 +34,7 @@ declare const MODELS: Manifest | undefined;
 
 /** The model that comes with the site, if any, with whole addresses. */
 export function houseModel(base: string): HouseModel | null {
-  const house = typeof MODELS === 'undefined' ? null : (MODELS?.house ?? null);
+  const house = typeof MODELS === 'undefined' ? null : MODELS.house;
   if (!house) return null;
   const whole = (path: string): string => new URL(`models/${path}`, base).href;
   return { ...house, files: house.files.map(whole), recorded: house.recorded === null ? null : whole(house.recorded) };

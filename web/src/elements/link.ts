@@ -153,7 +153,7 @@ function isRecord(raw: unknown): raw is Record<string, unknown> {
 }
 
 function list(raw: unknown, most: number): unknown[] {
-  return Array.isArray(raw) ? raw.slice(0, most) as unknown[] : [];
+  return Array.isArray(raw) ? raw.slice(0, most) : [];
 }
 
 function text(raw: unknown): string {

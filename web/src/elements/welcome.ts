@@ -1,5 +1,5 @@
 import { css, html, svg, type TemplateResult } from 'lit';
-import { customElement } from 'lit/decorators.js';
+import { customElement, property } from 'lit/decorators.js';
 import { shared, View } from '../views/element.js';
 import { rich, t } from '../views/text.js';
 import './open-source.js';
@@ -9,6 +9,9 @@ const ROWS = 14;
 /** What the page shows before a model is open: what it does, and how to begin. */
 @customElement('gb-welcome')
 export class Welcome extends View {
+  /** Name of the model that comes with the site; empty where there is none. */
+  @property() house = '';
+
   static override readonly styles = [
     shared,
     css`
@@ -108,7 +111,7 @@ export class Welcome extends View {
         <div>
           <h1>${t('welcome.title')}</h1>
           <p class="lead">${t('welcome.lead')}</p>
-          <gb-open-source></gb-open-source>
+          <gb-open-source .house=${this.house}></gb-open-source>
         </div>
         <figure aria-hidden="true">
           ${triangle()}

@@ -43,6 +43,7 @@ export class Workspace extends Store {
   #origin: ModelOrigin | null = null;
   #fingerprint = '';
   #house: HouseModel | null = null;
+  #opensHouse = false;
   #model: Model | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** What a link or the last visit left and waits for its model. */
@@ -67,6 +68,10 @@ export class Workspace extends Store {
     }
   }
 
+  /** Whether the site's own model is being opened for a first look. */
+  get opensHouse(): boolean {
+    return this.#opensHouse;
+  }
   get house(): HouseModel | null {
     return this.#house;
   }
@@ -94,20 +99,26 @@ export class Workspace extends Store {
   }
 
   /** Opens what a link, the last visit or the site itself has to show. */
-  async begin(): Promise<void> {
-    this.#pending = fromFragment(location.hash) ?? kept();
-    const starting = this.session.start();
+  async begin(empty = false): Promise<void> {
+    this.#pending = fromFragment(location.hash) ?? (empty ? null : kept());
     this.#house = houseModel(document.baseURI);
-    this.changed();
-    const origin = this.#pending?.model?.origin ?? (this.#house ? { kind: 'house' as const } : null);
+    const origin = this.#pending?.model?.origin ?? (this.#house && !empty ? { kind: 'house' as const } : null);
     if (origin?.kind === 'house' && this.#house) {
+      // The recorded picture is small, and asked for before the engine, which is not.
       if (!this.#pending && this.#house.recorded !== null) void this.#showRecorded(this.#house.recorded);
+      this.#opensHouse = true;
+      this.changed();
       await this.openHouse();
+      this.#opensHouse = false;
+      this.changed();
     } else if (origin?.kind === 'urls') {
       await this.open({ urls: origin.urls }, this.#pending?.model?.name ?? '', origin);
     } else if (this.#pending?.model) {
-      await starting;
+      await this.session.start();
       this.session.tell(t('notice.dropAgain', { name: this.#pending.model.name }), t('notice.dropAgainHint'));
+    } else {
+      this.changed();
+      await this.session.start();
     }
   }
 

@@ -35,6 +35,8 @@ function wave(count: number, seed: number, size = 1): Float32Array<ArrayBuffer> 
 export function answersTo(request: Request, model: FakeModel): Answer[] | undefined {
   const one = (event: Event, buffers: ArrayBuffer[] = []): Answer[] => [{ event, buffers }];
   const { info } = model;
+  // What is no analysis is answered elsewhere.
+  // eslint-disable-next-line @typescript-eslint/switch-exhaustiveness-check
   switch (request.type) {
     case 'surprisal':
       return one(surprisals(model.tokens(request.run.input), model));

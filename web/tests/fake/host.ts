@@ -36,6 +36,8 @@ export class Host {
   }
 
   async #answer(id: number, request: Request): Promise<void> {
+    // Everything else is an analysis.
+    // eslint-disable-next-line @typescript-eslint/switch-exhaustiveness-check
     switch (request.type) {
       case 'start': {
         const { kind, name, reason, software } = request.chosen;
