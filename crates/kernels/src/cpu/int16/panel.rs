@@ -72,6 +72,10 @@ impl<S: Integers, const GROUPS: usize> Panel<S, GROUPS> {
 
     /// Products of all rows with some tokens.
     #[inline(always)]
+    #[allow(
+        clippy::needless_range_loop,
+        reason = "plain loops over constant ranges keep the sums in registers"
+    )]
     pub(super) fn multiply(&self, simd: S, x: [Token; WIDTH]) -> [[S::Lanes; HEIGHT]; WIDTH] {
         let mut sums = [[simd.zero(); HEIGHT]; WIDTH];
         let x = x.map(|x| Token {
@@ -80,7 +84,6 @@ impl<S: Integers, const GROUPS: usize> Panel<S, GROUPS> {
             sums: &x.sums[..self.blocks],
         });
         let scales = &self.scales[..self.blocks];
-        // Plain loops over constant ranges: the sums must stay in registers.
         for (b, quants) in self.quants.iter().enumerate() {
             let pairs = x.map(|x| x.quants[b].as_chunks::<2>().0);
             let mut scales_x = [simd.zero(); WIDTH];
