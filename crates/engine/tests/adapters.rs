@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use common::{Golden, backends, difference, files, fixtures, open};
 use futures_lite::future::block_on;
-use glassbox_engine::{Model, SamplerSettings, Undisturbed, device};
+use glassbox_engine::{Model, SamplerSettings, Undisturbed};
 use glassbox_formats::{Adapter, FileSet, MemorySource};
 use glassbox_model::Probe;
 use serde::Deserialize;
@@ -114,7 +114,7 @@ fn adapters_and_models_of_either_format_fit() {
     let base = fixtures().join(&case.base);
     for model in [base.clone(), base.join("model-f32.gguf")] {
         for adapter_path in [&folder, &gguf] {
-            let mut model = open(&model, &device::cpu());
+            let mut model = open(&model, &backends()[0]);
             attach(&mut model, &adapter(adapter_path), 1.0);
             let most = difference(&logits(&model, &case.prompt.ids_with_special), &expected);
             assert!(most <= case.tolerance, "{}: {most}", adapter_path.display());
@@ -126,7 +126,7 @@ fn adapters_and_models_of_either_format_fit() {
 fn what_does_not_fit_is_refused_and_changes_nothing() {
     let (folder, case) = cases().remove(0);
     let tokens = &case.prompt.ids_with_special;
-    let mut model = open(&fixtures().join(&case.base), &device::cpu());
+    let mut model = open(&fixtures().join(&case.base), &backends()[0]);
     let before = logits(&model, tokens);
     let refused = |model: &mut Model, adapter: &Adapter, scale: f32| {
         let error = block_on(model.attach(adapter, scale)).unwrap_err();
@@ -152,9 +152,11 @@ fn what_does_not_fit_is_refused_and_changes_nothing() {
         block_on(Adapter::open(set)).unwrap()
     };
     assert!(refused(&mut model, &rename("layers.1.", "layers.2."), 1.0).contains("layers.2."));
-    // Queries' terms where keys, which are fewer, stand.
-    let crossed = rename("layers.0.self_attn.o_proj", "layers.0.self_attn.x_proj");
-    assert!(refused(&mut model, &crossed, 1.0).contains("x_proj"));
+    let unknown = rename("layers.0.self_attn.o_proj", "layers.0.self_attn.x_proj");
+    assert!(refused(&mut model, &unknown, 1.0).contains("x_proj"));
+    // The same names in other sizes.
+    let mut odd = open(&fixtures().join("llama-mqa-odd"), &backends()[0]);
+    assert!(refused(&mut odd, &own, 1.0).contains("the projection"));
     assert!(model.adapters().is_empty());
     assert_eq!(logits(&model, tokens), before);
     let id = attach(&mut model, &own, 1.0);

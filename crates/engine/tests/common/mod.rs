@@ -103,9 +103,10 @@ pub fn files(path: &Path) -> FileSet {
     let mut paths: Vec<PathBuf> =
         std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
+    let is_hub = paths.iter().any(|path| path.extension().is_some_and(|end| end == "safetensors"));
     let wanted = |path: &PathBuf| {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        !name.ends_with(".gguf") && !name.starts_with("golden") && name != "case.toml"
+        !(is_hub && name.ends_with(".gguf")) && !name.starts_with("golden") && name != "case.toml"
     };
     paths.iter().filter(|path| wanted(path)).map(|path| source(path)).collect()
 }
