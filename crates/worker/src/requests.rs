@@ -2,7 +2,11 @@
 
 use std::{future::Future, pin::Pin, rc::Rc};
 
-use glassbox_engine::{Distribution, EngineError, HostTensor, Model, OpenDevice, analysis, device};
+use glassbox_engine::{
+    Distribution, EngineError, HostTensor, Model, OpenDevice,
+    analysis::{self, Runs},
+    device,
+};
 use glassbox_model::Probe;
 use glassbox_protocol::{
     ChatMessage, ChosenDevice, DeviceKind, Edit, Event, Input, LoadStage, Request, Sampler, TensorMeta,
@@ -138,9 +142,15 @@ impl Shared {
         let tokens = convert::input(&model, input)?;
         let work = Work { shared: self, id };
         let edits = self.edits(&model, edits, &work).await?;
-        // Branches and repeated runs go on from what is kept.
-        let run = self.runs.get(&model, &tokens, &edits, &work).await?;
-        let mut generation = model.generate_from(&run, limit as usize, convert::sampler(sampler)).await?;
+        let (limit, settings) = (limit as usize, convert::sampler(sampler));
+        // Branches and repeated runs go on from what is kept, as long as that is small.
+        let mut generation = match Runs::holds(&model, tokens.len()) {
+            true => {
+                let run = self.runs.get(&model, &tokens, &edits, &work).await?;
+                model.generate_from(&run, limit, settings).await?
+            }
+            false => model.generate(&tokens, limit, settings, &edits, &work).await?,
+        };
         while let Some(step) = generation.step(&work).await? {
             self.post(id, &convert::step(&model, &step, generation.timing, top_n as usize));
         }

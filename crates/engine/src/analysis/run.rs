@@ -451,6 +451,12 @@ impl Runs {
         });
     }
 
+    /// Whether a run of `count` tokens is small enough to be kept beside others. Longer ones are better
+    /// generated from without.
+    pub fn holds(model: &Model, count: usize) -> bool {
+        stream_bytes(model, count) <= BUDGET
+    }
+
     /// Forgets all runs.
     pub fn clear(&self) {
         self.list.borrow_mut().clear();
