@@ -128,7 +128,7 @@ function sampler(raw: unknown): Partial<Sampler> {
     seed: inside(raw['seed'], 0, 0xffffffff),
     greedy: typeof raw['greedy'] === 'boolean' ? raw['greedy'] : null,
   };
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null)) as Partial<Sampler>;
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
 }
 
 function view(raw: unknown): Partial<ViewValues> {
