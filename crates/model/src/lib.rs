@@ -1,6 +1,7 @@
 //! The decoder on burn tensors: architectures as tables, a KV cache, and a forward pass that can be
 //! observed ([`Probe`]) and changed ([`Edit`]) at named sites.
 
+mod alibi;
 pub mod architectures;
 mod attention;
 mod block;
@@ -21,6 +22,7 @@ mod spec;
 mod steps;
 mod weights;
 
+pub use alibi::AlibiSpec;
 pub use architectures::identify;
 pub use attention::Pass;
 pub use cache::KvCache;
@@ -33,7 +35,7 @@ pub use probe::{Action, Captured, Edit, Noise, Observation, Probe, check_edits};
 pub use rotary::{Pairing, RotarySpec, Scaling};
 pub use site::{Axis, Hook, Site};
 pub use spec::{
-    Activation, AlibiSpec, AttentionSpec, BlockSpec, DecoderSpec, ExpertsSpec, MlpSpec, NormKind, NormSpec,
-    Placement, Positions, QkNorm, Sizes, Wiring, inverse_root,
+    Activation, AttentionSpec, BlockSpec, DecoderSpec, ExpertsSpec, MlpSpec, NormKind, NormSpec, Placement,
+    Positions, QkNorm, Sizes, Wiring, inverse_root,
 };
 pub use weights::{Progress, Rows, Source, check, load};

@@ -1,13 +1,15 @@
 //! Reading a configuration: config.json or GGUF metadata, with an error that names key and problem.
 
+mod blocks;
+mod gguf;
 mod rope;
 
-use glassbox_formats::{Checkpoint, Config, gguf};
+use glassbox_formats::Config;
 use serde_json::Value;
 
 pub use rope::RopeDefaults;
 
-use crate::{Activation, DecoderSpec, ExpertsSpec, ModelError, Positions, Sizes, spec::MAX_LAYERS};
+use crate::{Activation, ModelError, Sizes, spec::MAX_LAYERS};
 
 /// The keys of sizes in config.json. A key that a configuration lacks stands for the default.
 pub struct SizeKeys {
@@ -164,81 +166,6 @@ impl<'c> ConfigReader<'c> {
         })
     }
 
-    /// What all GGUF files of one architecture state in the same keys: sizes, the norms' eps, rotary embedding,
-    /// and, by the tensors that are there, biases and an untied head.
-    pub fn gguf_spec(
-        &self,
-        architecture: &'static str,
-        checkpoint: &Checkpoint,
-    ) -> Result<DecoderSpec, ModelError> {
-        let has = |name: &str| checkpoint.tensors.contains_key(name);
-        let mut sizes = self.sizes()?;
-        sizes.vocab = self.gguf_vocab(checkpoint)?;
-        let mut spec = DecoderSpec::plain(architecture, sizes);
-        spec.norm.eps = match self.number("attention.layer_norm_rms_epsilon")? {
-            Some(eps) => eps,
-            None => self.f32("attention.layer_norm_epsilon")?,
-        };
-        spec.norm.bias = has("output_norm.bias");
-        spec.positions = Positions::Rotary(vec![self.gguf_rotary(spec.head_dim, spec.context)?]);
-        spec.attention.qkv_bias = has("blk.0.attn_q.bias") || has("blk.0.attn_qkv.bias");
-        spec.attention.output_bias = has("blk.0.attn_output.bias");
-        spec.mlp.bias = has("blk.0.ffn_up.bias");
-        spec.tied_head = !has("output.weight");
-        spec.head_bias = has("output.bias");
-        Ok(spec)
-    }
-
-    /// The vocabulary's size in a GGUF: rows of the embedding, which are what the model computes with.
-    pub fn gguf_vocab(&self, checkpoint: &Checkpoint) -> Result<usize, ModelError> {
-        let tensor = checkpoint.tensor("token_embd.weight")?;
-        Ok(tensor.shape.first().copied().and_then(|rows| usize::try_from(rows).ok()).unwrap_or(0))
-    }
-
-    /// Refuses a GGUF that sets a key to anything but `none` or 0.
-    pub fn refuse(&self, key: &str, problem: &str) -> Result<(), ModelError> {
-        let Config::Gguf(metadata) = self.config else { return Ok(()) };
-        let full = self.full(key);
-        match metadata.value(&full) {
-            None => Ok(()),
-            Some(gguf::Value::String(value)) if value == "none" => Ok(()),
-            Some(value) if value.as_integer() == Some(0) => Ok(()),
-            Some(_) => Err(wrong(&full, problem)),
-        }
-    }
-
-    /// The same of a GGUF whose MLPs are mixtures of experts; `normalised` as the architecture has it.
-    pub fn gguf_experts(
-        &self,
-        mut spec: DecoderSpec,
-        checkpoint: &Checkpoint,
-        normalised: bool,
-    ) -> Result<DecoderSpec, ModelError> {
-        for (index, block) in spec.blocks.iter_mut().enumerate() {
-            block.experts = checkpoint.tensors.contains_key(&format!("blk.{index}.ffn_gate_inp.weight"));
-        }
-        spec.mlp.experts = Some(ExpertsSpec {
-            count: self.usize("expert_count")?,
-            active: self.usize("expert_used_count")?,
-            intermediate: self.usize_or("expert_feed_forward_length", spec.intermediate)?,
-            normalised,
-        });
-        Ok(spec)
-    }
-
-    /// Refuses a GGUF that holds a tensor.
-    pub fn refuse_tensor(
-        &self,
-        checkpoint: &Checkpoint,
-        name: &str,
-        problem: &str,
-    ) -> Result<(), ModelError> {
-        match checkpoint.tensors.contains_key(name) {
-            true => Err(wrong(name, problem)),
-            false => Ok(()),
-        }
-    }
-
     /// Whether a key of config.json has a value.
     pub fn has(&self, key: &str) -> bool {
         self.json(key).is_some()
@@ -249,43 +176,6 @@ impl<'c> ConfigReader<'c> {
         let stated = matches!(self.config, Config::Hub(json) if json.get(key).is_some());
         let found = self.number(key)?;
         Ok(if stated { found } else { found.or(default) }.filter(|cap| *cap != 0.0))
-    }
-
-    /// How many blocks a pattern of windows has: a number, or a text with a letter for each block
-    /// (`LLLG`, where L is local).
-    pub fn pattern(&self, key: &str, default: usize) -> Result<usize, ModelError> {
-        match self.json(key) {
-            Some(Value::String(letters)) => Ok(letters.len().max(1)),
-            _ => Ok(self.usize_or(key, default)?.max(1)),
-        }
-    }
-
-    /// GPT-Neo's list of kinds, repeated: whether each block is local.
-    pub fn attention_types(&self, layers: usize) -> Result<Vec<bool>, ModelError> {
-        let problem = || wrong("attention_types", "it is not a list of kinds and how often they repeat");
-        let kinds = match (self.strings("attention_layers")?, self.json("attention_types")) {
-            (Some(kinds), _) => kinds,
-            (None, None) => return Ok((0..layers).map(|block| block % 2 == 1).collect()),
-            (None, Some(types)) => {
-                let mut all = Vec::new();
-                for entry in types.as_array().ok_or_else(problem)? {
-                    let pair = entry.as_array().filter(|pair| pair.len() == 2).ok_or_else(problem)?;
-                    let kinds = pair[0].as_array().ok_or_else(problem)?;
-                    let times = pair[1].as_u64().filter(|n| *n <= MAX_LAYERS as u64).ok_or_else(problem)?;
-                    for kind in (0..times).flat_map(|_| kinds) {
-                        all.push(kind.as_str().ok_or_else(problem)?.to_owned());
-                        if all.len() > MAX_LAYERS {
-                            return Err(problem());
-                        }
-                    }
-                }
-                all
-            }
-        };
-        if kinds.len() != layers {
-            return Err(wrong("attention_types", &format!("{} kinds for {layers} layers", kinds.len())));
-        }
-        Ok(kinds.iter().map(|kind| kind == "local").collect())
     }
 
     /// A list of strings, or none where it is missing.
@@ -307,32 +197,6 @@ impl<'c> ConfigReader<'c> {
     /// A number, or none where it is missing, null or 0: the keys of soft-caps and clamps.
     pub fn f32_unless_zero(&self, key: &str) -> Result<Option<f32>, ModelError> {
         Ok(self.number(key)?.filter(|number| *number != 0.0))
-    }
-
-    /// A size, or a default where the key is missing; none where it is null or 0.
-    pub fn window(&self, key: &str, default: Option<usize>) -> Result<Option<usize>, ModelError> {
-        let stated = match self.config {
-            Config::Hub(json) => json.get(key).is_some(),
-            Config::Gguf(_) => false,
-        };
-        let found = self.integer(key)?;
-        Ok(if stated { found } else { found.or(default) }.filter(|window| *window > 0))
-    }
-
-    /// Which blocks have a window: those that `layer_types` calls sliding, or those that `default` picks.
-    pub fn sliding(&self, layers: usize, default: impl Fn(usize) -> bool) -> Result<Vec<bool>, ModelError> {
-        match self.strings("layer_types")? {
-            None => Ok((0..layers).map(default).collect()),
-            Some(types) if types.len() == layers => types
-                .iter()
-                .map(|kind| match kind.as_str() {
-                    "full_attention" => Ok(false),
-                    "sliding_attention" => Ok(true),
-                    other => Err(wrong("layer_types", &format!("the kind \"{other}\" is not known"))),
-                })
-                .collect(),
-            Some(types) => Err(wrong("layer_types", &format!("{} kinds for {layers} layers", types.len()))),
-        }
     }
 
     /// The value of a key of config.json; `a.b` is the key `b` of the object `a`.
