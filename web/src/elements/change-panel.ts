@@ -45,7 +45,8 @@ export class ChangePanel extends DeepPanel {
         font-size: 0.75rem;
         font-weight: 400;
       }
-      td button[aria-pressed='true'] {
+      td button[aria-pressed='true'],
+      td button[aria-pressed='true']:hover:not(:disabled) {
         border-color: var(--up);
         background: var(--up);
         color: var(--paper);

@@ -72,7 +72,9 @@ export class Deeper extends View {
       [role='tab'] {
         font-size: var(--small);
       }
-      [role='tab'][aria-selected='true'] {
+      /* A pointer that rests on it does not take its ground away. */
+      [role='tab'][aria-selected='true'],
+      [role='tab'][aria-selected='true']:hover:not(:disabled) {
         border-color: var(--accent);
         background: var(--accent);
         color: var(--on-accent);
