@@ -186,7 +186,8 @@ impl Recipe {
             if length < 8 || length > shape.max_position_embeddings {
                 return wrong("a stage's length must be at least 8 and at most max_position_embeddings");
             }
-            if self.micro_batch_tokens % length != 0 || self.batch_tokens % self.micro_batch_tokens != 0 {
+            let (micro, batch) = (self.micro_batch_tokens, self.batch_tokens);
+            if batch == 0 || !micro.is_multiple_of(length) || !batch.is_multiple_of(micro) {
                 return wrong("lengths must divide micro_batch_tokens, and those batch_tokens");
             }
         }
