@@ -33,6 +33,12 @@ pub enum Command {
     Evaluate(Evaluate),
     /// Finds induction heads and previous-token heads; prints JSON.
     Heads(Heads),
+    /// Applies the final norm and output head inside the model (logit lens); prints JSON.
+    Lens(crate::analysis_args::Lens),
+    /// What each head, MLP and embedding adds to a token's logit; prints JSON.
+    Attribute(crate::analysis_args::Attribute),
+    /// Patches a prompt cell by cell with another one's activations; prints JSON.
+    Patch(crate::analysis_args::Patch),
 }
 
 /// Where to compute.

@@ -1,5 +1,6 @@
 //! The `glassbox` command: the engine natively.
 
+mod analysis_args;
 mod args;
 mod commands;
 mod error;
@@ -34,6 +35,9 @@ fn main() -> ExitCode {
             Command::Architectures(args) => commands::architectures::run(&args),
             Command::Bench(args) => commands::bench::run(args).await,
             Command::Evaluate(args) => commands::evaluate::run(args).await,
+            Command::Lens(args) => commands::analyses::lens(args).await,
+            Command::Attribute(args) => commands::analyses::attribute(args).await,
+            Command::Patch(args) => commands::analyses::patch(args).await,
             Command::Heads(args) => commands::heads::run(args).await,
         }
     });

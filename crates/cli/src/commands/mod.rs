@@ -1,5 +1,6 @@
 //! One module per command.
 
+pub mod analyses;
 pub mod architectures;
 pub mod bench;
 pub mod chat_template;

@@ -37,7 +37,8 @@ fn probe(capture: &[String], spec: &DecoderSpec) -> Result<Probe, CliError> {
     Ok(Probe::parse(&names, spec).map_err(glassbox_engine::EngineError::Model)?)
 }
 
-fn ablations(model: &Model, heads: &[String]) -> Result<Vec<Edit>, CliError> {
+/// Edits that switch heads off, named as LAYER.HEAD.
+pub(super) fn ablations(model: &Model, heads: &[String]) -> Result<Vec<Edit>, CliError> {
     heads
         .iter()
         .map(|text| {
