@@ -283,4 +283,6 @@ async function writeReport(results) {
   console.log(`bench: ${path} is written`);
 }
 
+// Playwright closes its browser and goes on; whoever ends the bench means all of it.
+process.on('SIGTERM', () => process.exit(143));
 await main();
