@@ -92,7 +92,10 @@ fn wrong_requests_are_named() {
     {
         let site = "blocks.0.hook_resid_mid".parse().unwrap();
         let action = Action::Replace { shape, values };
-        assert_eq!(trace(&[1], &[Edit { site, head: None, positions: None, keys: None, action }]), Err("bad_edit"));
+        assert_eq!(
+            trace(&[1], &[Edit { site, head: None, positions: None, keys: None, action }]),
+            Err("bad_edit")
+        );
     }
     assert!(Probe::parse(&["blocks.0.hook_nonsense"], model.spec()).is_err());
     let settings = SamplerSettings { temperature: -1.0, ..Default::default() };

@@ -14,6 +14,6 @@ mod vocabulary;
 pub use cursor::MAX_HEADER_BYTES;
 pub use metadata::{Array, FromValue, Metadata, Value};
 pub use reader::{Header, read_header};
-pub use split::{Split, part_names};
 pub(crate) use split::read_model;
+pub use split::{Split, part_names};
 pub use vocabulary::{TokenType, Vocabulary, byte_token};
