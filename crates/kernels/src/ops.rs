@@ -5,11 +5,15 @@
 //! recorded by autodiff: the caller then goes the way of burn's own operations, which is also the
 //! reference that each kernel is tested against.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 #[cfg(feature = "gpu")]
 use crate::gpu::ops as gpu;
-use crate::{Matrix, flex};
+use crate::{
+    Matrix,
+    device::{Kind, kind},
+    flex,
+};
 
 /// How [`norm`] normalises a vector.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,6 +44,11 @@ pub struct AttendSpec {
     pub window: Option<usize>,
     /// Scores `s` become `cap * tanh(s / cap)` (Gemma 2).
     pub softcap: Option<f32>,
+}
+
+/// Whether a device has any of these kernels: asked before tensors are brought into the shapes they take.
+pub fn available(device: &Device) -> bool {
+    kind(device) != Kind::Plain
 }
 
 /// Normalises each row of `x` `[rows, width]` and scales it by `weight` `[width]` (and shifts it by

@@ -1,13 +1,12 @@
 //! Attention (Vaswani et al., 2017), with grouped heads, windows, ALiBi, soft-caps and norms of queries and keys.
 
+use std::cell::OnceCell;
+
 use burn::tensor::{Device, Tensor, TensorData, activation::softmax};
-use glassbox_kernels::{
-    device::{Kind, kind},
-    ops::{self, AttendSpec},
-};
+use glassbox_kernels::ops::{self, AttendSpec};
 
 use crate::{
-    DecoderSpec, Hook, KvCache, Observation, Positions, QkNorm, Site,
+    AttentionSpec, DecoderSpec, Hook, KvCache, Observation, Positions, QkNorm, Site,
     layers::{Linear, Norm, soft_cap},
     rotary::Rotary,
 };
@@ -32,10 +31,13 @@ pub struct Pass {
     /// One for each of the spec's variants.
     rotaries: Vec<Rotary>,
     /// `[1, 1 or head, query, key]`, added to the scores, for each window that some block has; none where
-    /// nothing is masked.
-    masks: Vec<(Option<usize>, Option<Tensor<4>>)>,
-    /// Keys that exist; the rest of the key axis is padding.
-    keys: usize,
+    /// nothing is masked. Made when they are asked for: kernels know what is masked without them.
+    masks: Vec<(Option<usize>, OnceCell<Option<Tensor<4>>>)>,
+    past: usize,
+    count: usize,
+    /// Length of the key axis, of which `past + count` keys exist; the rest is padding.
+    capacity: usize,
+    device: Device,
 }
 
 impl Pass {
@@ -53,50 +55,54 @@ impl Pass {
         let mut windows: Vec<_> = spec.blocks.iter().map(|block| block.window).collect();
         windows.sort_unstable();
         windows.dedup();
-        let mask = |window| (window, mask(spec, window, past, count, capacity, device));
         Self {
             rotaries: spec.rotaries().iter().map(rotary).collect(),
-            masks: windows.into_iter().map(mask).collect(),
-            keys: past + count,
+            masks: windows.into_iter().map(|window| (window, OnceCell::new())).collect(),
+            past,
+            count,
+            capacity,
+            device: device.clone(),
         }
     }
 
-    fn mask(&self, window: Option<usize>) -> Option<&Tensor<4>> {
-        self.masks.iter().find(|(of, _)| *of == window).and_then(|(_, mask)| mask.as_ref())
+    /// Keys that exist.
+    fn keys(&self) -> usize {
+        self.past + self.count
     }
-}
 
-/// What is added to scores: nothing where a query may look, ALiBi's penalty, and far less than nothing elsewhere.
-fn mask(
-    spec: &DecoderSpec,
-    window: Option<usize>,
-    past: usize,
-    count: usize,
-    capacity: usize,
-    device: &Device,
-) -> Option<Tensor<4>> {
-    let alibi = match &spec.positions {
-        Positions::Alibi(alibi) => Some(alibi),
-        _ => None,
-    };
-    let hides = count > 1 || past + count < capacity || window.is_some_and(|window| past + count > window);
-    if !hides && alibi.is_none() {
-        return None;
+    fn mask(&self, spec: &DecoderSpec, window: Option<usize>) -> Option<&Tensor<4>> {
+        let (_, mask) = self.masks.iter().find(|(of, _)| *of == window)?;
+        mask.get_or_init(|| self.new_mask(spec, window)).as_ref()
     }
-    let heads = alibi.map_or(1, |alibi| alibi.slopes.len());
-    let mut values = Vec::with_capacity(heads * count * capacity);
-    for head in 0..heads {
-        for query in past..past + count {
-            let seen = |key: usize| key <= query && window.is_none_or(|window| query - key < window);
-            let penalty = |key: usize| alibi.map_or(0.0, |alibi| alibi.penalty(head, query, key));
-            values.extend((0..capacity).map(|key| if seen(key) { penalty(key) } else { MASKED }));
+
+    /// What is added to scores: nothing where a query may look, ALiBi's penalty, and far less than nothing elsewhere.
+    fn new_mask(&self, spec: &DecoderSpec, window: Option<usize>) -> Option<Tensor<4>> {
+        let Self { past, count, capacity, .. } = *self;
+        let alibi = match &spec.positions {
+            Positions::Alibi(alibi) => Some(alibi),
+            _ => None,
+        };
+        let hides =
+            count > 1 || past + count < capacity || window.is_some_and(|window| past + count > window);
+        if !hides && alibi.is_none() {
+            return None;
         }
+        let heads = alibi.map_or(1, |alibi| alibi.slopes.len());
+        let mut values = Vec::with_capacity(heads * count * capacity);
+        for head in 0..heads {
+            for query in past..past + count {
+                let seen = |key: usize| key <= query && window.is_none_or(|window| query - key < window);
+                let penalty = |key: usize| alibi.map_or(0.0, |alibi| alibi.penalty(head, query, key));
+                values.extend((0..capacity).map(|key| if seen(key) { penalty(key) } else { MASKED }));
+            }
+        }
+        Some(Tensor::from_data(TensorData::new(values, [1, heads, count, capacity]), &self.device))
     }
-    Some(Tensor::from_data(TensorData::new(values, [1, heads, count, capacity]), device))
 }
 
 impl Attention {
-    /// From a block's normalised input `[batch, position, hidden]` to the output projection's result.
+    /// From a block's normalised input `[batch, position, hidden]` to the heads' weighted sums of values, which the output
+    /// projection takes, `[batch, position, head * head_dim]`.
     pub fn forward(
         &self,
         spec: &DecoderSpec,
@@ -122,75 +128,93 @@ impl Attention {
         let q = observation.at4(site(Hook::Q), project(&self.q, x.clone(), heads));
         let k = observation.at4(site(Hook::K), project(&self.k, x.clone(), kv_heads));
         let v = observation.at4(site(Hook::V), project(&self.v, x, kv_heads));
-        let mut q = qk_norm(attention.qk_norm, self.q_norm.as_ref(), q);
-        let mut k = qk_norm(attention.qk_norm, self.k_norm.as_ref(), k);
+        let q = qk_norm(attention.qk_norm, self.q_norm.as_ref(), q);
+        let k = qk_norm(attention.qk_norm, self.k_norm.as_ref(), k);
 
-        // 2. Turn by position.
-        if let Some(rotary) = block.rotary.and_then(|variant| pass.rotaries.get(variant)) {
-            q = observation.at4(site(Hook::RotQ), rotary.apply(q));
-            k = observation.at4(site(Hook::RotK), rotary.apply(k));
-        }
-
-        // 3. Heads outermost; keys and values of all positions so far.
-        let (k, v) = (k.swap_dims(1, 2), v.swap_dims(1, 2));
+        // 2. Turn by position, and add to keys and values of the positions so far.
+        let rotary = block.rotary.and_then(|variant| pass.rotaries.get(variant));
         let cached = cache.is_some();
-        let (k, v) = match cache {
-            Some(cache) => cache.write(index, k, v),
-            None => (k, v),
-        };
-        let seen = [Hook::AttnScores, Hook::Pattern].map(site).iter().any(|site| observation.touches(*site));
-        if let Some(z) = (cached && !seen).then(|| unseen(spec, index, &q, &k, &v, pass)).flatten() {
-            let z = observation.at4(site(Hook::Z), z);
-            return self.o.forward(z.reshape([batch, count, heads * head_dim]));
-        }
-        let (q, keys) = (q.swap_dims(1, 2), k.dims()[2]);
+        let (q, keys, values) = turn_and_write(index, rotary, [q, k, v], cache, observation);
 
-        // 4. Scores [batch, head, query, key]. Query heads that share a key head are rows of one product.
-        let grouped = [batch, kv_heads, spec.group() * count, head_dim];
-        let scores = q.reshape(grouped).matmul(k.swap_dims(2, 3)).reshape([batch, heads, count, keys]);
-        let scores = scores.mul_scalar(attention.scale);
-        let scores = match attention.soft_cap {
-            Some(cap) => soft_cap(scores, cap),
-            None => scores,
+        // 3. Weigh the values: [batch, position, head, head_dim].
+        let unseen =
+            !observation.touches(site(Hook::AttnScores)) && !observation.touches(site(Hook::Pattern));
+        let in_one_step = match &spec.positions {
+            Positions::Alibi(_) => None,
+            _ if unseen && cached && ops::available(&pass.device) => {
+                let AttentionSpec { scale, soft_cap: softcap, .. } = *attention;
+                let past = pass.past;
+                ops::attend(&q, &keys, &values, AttendSpec { past, scale, window: block.window, softcap })
+            }
+            _ => None,
         };
-        let scores = match pass.mask(block.window) {
-            Some(mask) => scores + mask.clone(),
-            None => scores,
-        };
-        let scores = at_keys(site(Hook::AttnScores), scores, pass, observation);
-
-        // 5. Each row sums to 1.
-        let pattern = at_keys(site(Hook::Pattern), softmax(scores, 3), pass, observation);
-
-        // 6. Weighted sum of values, back to [batch, position, head, head_dim].
-        let rows = pattern.reshape([batch, kv_heads, spec.group() * count, keys]);
-        let z = rows.matmul(v).reshape([batch, heads, count, head_dim]).swap_dims(1, 2);
+        let z = in_one_step.unwrap_or_else(|| mix(spec, index, [q, keys, values], pass, observation));
         let z = observation.at4(site(Hook::Z), z);
-        self.o.forward(z.reshape([batch, count, heads * head_dim]))
+        z.reshape([batch, count, heads * head_dim])
     }
 }
 
-/// Attention whose scores nobody asked for, by one kernel of the CPU where there is one for it: few
-/// queries over a cache. Queries and result are `[1, position, head, head_dim]`.
-fn unseen(
+/// Turns queries and keys `[batch, position, head, head_dim]` by their positions and returns the queries, and keys and
+/// values `[batch, kv_head, key, head_dim]` of all positions so far.
+fn turn_and_write(
+    index: usize,
+    rotary: Option<&Rotary>,
+    [mut q, mut k, v]: [Tensor<4>; 3],
+    mut cache: Option<&mut KvCache>,
+    observation: &mut Observation<'_>,
+) -> (Tensor<4>, Tensor<4>, Tensor<4>) {
+    let site = |hook| Site::block(index, hook);
+    let unseen = !observation.touches(site(Hook::RotQ)) && !observation.touches(site(Hook::RotK));
+    if let (true, Some(cache), Some(angles)) = (unseen, &mut cache, rotary.and_then(Rotary::halves)) {
+        if let Some(done) = cache.turn_and_write(index, [&q, &k, &v], angles) {
+            return done;
+        }
+    }
+    if let Some(rotary) = rotary {
+        q = observation.at4(site(Hook::RotQ), rotary.apply(q));
+        k = observation.at4(site(Hook::RotK), rotary.apply(k));
+    }
+    let (k, v) = (k.swap_dims(1, 2), v.swap_dims(1, 2));
+    let (keys, values) = match cache {
+        Some(cache) => cache.write(index, k, v),
+        None => (k, v),
+    };
+    (q, keys, values)
+}
+
+/// Values `[batch, kv_head, key, head_dim]`, summed for each query of `q` `[batch, position, head, head_dim]` by its weights:
+/// `[batch, position, head, head_dim]`.
+fn mix(
     spec: &DecoderSpec,
     index: usize,
-    q: &Tensor<4>,
-    keys: &Tensor<4>,
-    values: &Tensor<4>,
+    [q, keys, values]: [Tensor<4>; 3],
     pass: &Pass,
-) -> Option<Tensor<4>> {
-    if kind(&q.device()) != Kind::Cpu || matches!(spec.positions, Positions::Alibi(_)) {
-        return None;
-    }
-    let attention = &spec.attention;
-    let spec = AttendSpec {
-        past: pass.keys - q.dims()[1],
-        scale: attention.scale,
-        window: spec.blocks[index].window,
-        softcap: attention.soft_cap,
+    observation: &mut Observation<'_>,
+) -> Tensor<4> {
+    let [batch, count, heads, head_dim] = q.dims();
+    let [_, kv_heads, capacity, _] = keys.dims();
+    let site = |hook| Site::block(index, hook);
+
+    // 1. Scores [batch, head, query, key]. Query heads that share a key head are rows of one product.
+    let grouped = [batch, kv_heads, spec.group() * count, head_dim];
+    let scores = q.swap_dims(1, 2).reshape(grouped).matmul(keys.swap_dims(2, 3));
+    let scores = scores.reshape([batch, heads, count, capacity]).mul_scalar(spec.attention.scale);
+    let scores = match spec.attention.soft_cap {
+        Some(cap) => soft_cap(scores, cap),
+        None => scores,
     };
-    ops::attend(q, keys, values, spec)
+    let scores = match pass.mask(spec, spec.blocks[index].window) {
+        Some(mask) => scores + mask.clone(),
+        None => scores,
+    };
+    let scores = at_keys(site(Hook::AttnScores), scores, pass, observation);
+
+    // 2. Each row sums to 1.
+    let pattern = at_keys(site(Hook::Pattern), softmax(scores, 3), pass, observation);
+
+    // 3. Weighted sum of values.
+    let rows = pattern.reshape([batch, kv_heads, spec.group() * count, capacity]);
+    rows.matmul(values).reshape([batch, heads, count, head_dim]).swap_dims(1, 2)
 }
 
 /// Normalises queries or keys `[batch, position, head, head_dim]`.
@@ -213,7 +237,7 @@ fn at_keys(site: Site, tensor: Tensor<4>, pass: &Pass, observation: &mut Observa
     if !observation.touches(site) {
         return tensor;
     }
-    let used = [0..batch, 0..heads, 0..count, 0..pass.keys];
+    let used = [0..batch, 0..heads, 0..count, 0..pass.keys()];
     let seen = observation.at4(site, tensor.clone().slice(used.clone()));
-    if pass.keys == capacity { seen } else { tensor.slice_assign(used, seen) }
+    if pass.keys() == capacity { seen } else { tensor.slice_assign(used, seen) }
 }

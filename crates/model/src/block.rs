@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use crate::{
     DecoderSpec, Hook, KvCache, Observation, Site, Wiring,
     attention::{Attention, Pass},
-    layers::{Norm, scaled},
+    layers::{Linear, Norm, scaled},
     mlp::Mlp,
 };
 
@@ -34,37 +34,76 @@ impl Block {
         let site = |hook| Site::block(index, hook);
         let x = observation.at3(site(Hook::ResidPre), x);
         let normed = before(&self.attn_norm, site(Hook::Ln1), x.clone(), observation);
-        let attn = self.attention.forward(spec, index, normed.clone(), pass, cache, observation);
-        let attn = scaled(after(&self.post_attn_norm, attn), spec.residual_scale);
-        let attn = observation.at3(site(Hook::AttnOut), attn);
+        let z = self.attention.forward(spec, index, normed.clone(), pass, cache, observation);
+        let attn =
+            Branch { post_norm: &self.post_attn_norm, scale: spec.residual_scale, site: site(Hook::AttnOut) };
         let (x, normed) = match spec.wiring {
             Wiring::Sequential => {
-                let x = observation.at3(site(Hook::ResidMid), x + attn);
+                let x = attn.project(&self.attention.o, z, x, observation);
+                let x = observation.at3(site(Hook::ResidMid), x);
                 (x.clone(), before(&self.mlp_norm, site(Hook::Ln2), x, observation))
             }
             Wiring::Parallel => {
                 let normed = before(&self.mlp_norm, site(Hook::Ln2), x.clone(), observation);
-                (x + attn, normed)
+                (attn.project(&self.attention.o, z, x, observation), normed)
             }
-            Wiring::ParallelSharedNorm => (x + attn, normed),
+            Wiring::ParallelSharedNorm => (attn.project(&self.attention.o, z, x, observation), normed),
         };
-        let mlp = self.mlp.forward(spec, index, normed, observation);
-        let mlp = scaled(after(&self.post_mlp_norm, mlp), spec.residual_scale);
-        let mlp = observation.at3(site(Hook::MlpOut), mlp);
-        observation.at3(site(Hook::ResidPost), x + mlp)
+        let mlp =
+            Branch { post_norm: &self.post_mlp_norm, scale: spec.residual_scale, site: site(Hook::MlpOut) };
+        let x = match (&self.mlp, &spec.mlp.experts) {
+            (Mlp::Dense(dense), _) => {
+                let hidden = dense.hidden(spec.mlp.activation, index, normed, observation);
+                mlp.project(&dense.down, hidden, x, observation)
+            }
+            (Mlp::Experts(experts), Some(table)) => {
+                let out = experts.forward(table, spec.mlp.activation, index, normed, observation);
+                mlp.add(out, x, observation)
+            }
+            // Made from the spec, so that one never comes without the other.
+            (Mlp::Experts(_), None) => x,
+        };
+        observation.at3(site(Hook::ResidPost), x)
+    }
+}
+
+/// How what a branch computes gets into the residual stream.
+struct Branch<'a> {
+    post_norm: &'a Option<Norm>,
+    scale: f32,
+    /// Where it is observed before it is added.
+    site: Site,
+}
+
+impl Branch<'_> {
+    /// Projects `[batch, position, in]` and adds it to the stream `[batch, position, hidden]`: in one step, where
+    /// nothing is to be done between.
+    fn project(
+        &self,
+        out: &Linear,
+        hidden: Tensor<3>,
+        stream: Tensor<3>,
+        observation: &mut Observation<'_>,
+    ) -> Tensor<3> {
+        match self.post_norm.is_none() && self.scale == 1.0 && !observation.touches(self.site) {
+            true => out.forward_onto(hidden, stream),
+            false => self.add(out.forward(hidden), stream, observation),
+        }
+    }
+
+    /// Adds `[batch, position, hidden]` to the stream.
+    fn add(&self, branch: Tensor<3>, stream: Tensor<3>, observation: &mut Observation<'_>) -> Tensor<3> {
+        let branch = match self.post_norm {
+            Some(norm) => norm.forward(branch),
+            None => branch,
+        };
+        stream + observation.at3(self.site, scaled(branch, self.scale))
     }
 }
 
 fn before(norm: &Option<Norm>, site: Site, x: Tensor<3>, observation: &mut Observation<'_>) -> Tensor<3> {
     match norm {
         Some(norm) => observation.at3(site, norm.forward(x)),
-        None => x,
-    }
-}
-
-fn after(norm: &Option<Norm>, x: Tensor<3>) -> Tensor<3> {
-    match norm {
-        Some(norm) => norm.forward(x),
         None => x,
     }
 }

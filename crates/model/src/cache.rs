@@ -1,6 +1,7 @@
 //! The KV cache.
 
 use burn::tensor::{Device, Tensor};
+use glassbox_kernels::ops;
 
 use crate::DecoderSpec;
 
@@ -91,6 +92,21 @@ impl KvCache {
         };
         self.blocks[block] = Some(written.clone());
         written
+    }
+
+    /// Turns queries `[batch, position, head, head_dim]` and keys `[batch, position, kv_head, head_dim]` by their
+    /// positions (`angles` as in [`ops::rotate_and_write`]), and writes keys and values behind a block's others: in one
+    /// step, where there is a kernel for it. Returns queries, and all keys and values as [`Self::write`] does.
+    pub(crate) fn turn_and_write(
+        &mut self,
+        block: usize,
+        [q, k, v]: [&Tensor<4>; 3],
+        angles: &Tensor<3>,
+    ) -> Option<(Tensor<4>, Tensor<4>, Tensor<4>)> {
+        let cached = &mut self.blocks[block];
+        let turned = ops::rotate_and_write(q, k, v, angles, cached, self.len)?;
+        let (keys, values) = cached.clone()?;
+        Some((turned, keys, values))
     }
 
     /// Counts positions that every block has written, now or before [`Self::truncate`].

@@ -1,11 +1,7 @@
 //! Norms, projections and activations: the pieces of a block.
 
 use burn::tensor::{Tensor, activation};
-use glassbox_kernels::{
-    Matrix,
-    device::{Kind, kind},
-    ops::{self, Gate, NormSpec},
-};
+use glassbox_kernels::{Matrix, ops};
 
 use crate::{Activation, NormKind, low_rank::LowRank};
 
@@ -25,19 +21,17 @@ pub struct Norm {
 impl Norm {
     /// Normalises the last axis, in f32, and applies weight and bias to it.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        self.in_one_pass(&x).unwrap_or_else(|| self.scale(self.normalise(x)))
+        self.in_one_step(&x).unwrap_or_else(|| self.scale(self.normalise(x)))
     }
 
-    /// The same by one kernel of the CPU, where there is one for it.
-    fn in_one_pass<const D: usize>(&self, x: &Tensor<D>) -> Option<Tensor<D>> {
-        if kind(&x.device()) != Kind::Cpu {
-            return None;
-        }
-        let shape = x.dims();
-        let (width, rows) = (shape[D - 1], shape[..D - 1].iter().product());
-        let spec = NormSpec { centred: self.kind == NormKind::Layer, eps: self.eps };
-        let rows = x.clone().reshape([rows, width]);
-        ops::norm(&rows, self.weight.as_ref()?, self.bias.as_ref(), spec).map(|out| out.reshape(shape))
+    /// By a kernel, where there is one.
+    fn in_one_step<const D: usize>(&self, x: &Tensor<D>) -> Option<Tensor<D>> {
+        let weight = self.weight.as_ref().filter(|_| ops::available(&x.device()))?;
+        let (shape, width) = (x.dims(), weight.dims()[0]);
+        let rows = x.clone().reshape([shape.iter().product::<usize>() / width, width]);
+        let spec = ops::NormSpec { centred: self.kind == NormKind::Layer, eps: self.eps };
+        let out = ops::norm(&rows, weight, self.bias.as_ref(), spec)?;
+        Some(out.reshape(shape))
     }
 
     /// Gives the last axis the mean square (for layer norm: the variance) 1.
@@ -85,6 +79,37 @@ impl Linear {
         y.reshape([batch, positions, self.weight.out_features()])
     }
 
+    /// `residual + forward(x)`, `[batch, position, out]`.
+    pub fn forward_onto(&self, x: Tensor<3>, residual: Tensor<3>) -> Tensor<3> {
+        let [batch, positions, width] = x.dims();
+        let rows = batch * positions;
+        let in_one_step = || {
+            let onto = residual.clone().reshape([rows, self.weight.out_features()]);
+            ops::linear_add(&self.weight, &x.clone().reshape([rows, width]), &onto)
+        };
+        match self.extends(&x).then(in_one_step).flatten() {
+            Some(sum) => sum.reshape(residual.dims()),
+            None => residual + self.forward(x),
+        }
+    }
+
+    /// `gate(pre) * forward(x)` `[batch, position, out]`, where there is a kernel for it.
+    pub fn gated(&self, x: &Tensor<3>, pre: &Tensor<3>, gate: ops::Gate) -> Option<Tensor<3>> {
+        if !self.extends(x) {
+            return None;
+        }
+        let ([batch, positions, width], out) = (x.dims(), self.weight.out_features());
+        let rows = batch * positions;
+        let (x, gate_rows) = (x.clone().reshape([rows, width]), pre.clone().reshape([rows, out]));
+        let product = ops::linear_gated(&self.weight, &x, &gate_rows, gate)?;
+        Some(product.reshape(pre.dims()))
+    }
+
+    /// Whether it is a product and nothing else, on a device with kernels that do more than that.
+    fn extends(&self, x: &Tensor<3>) -> bool {
+        self.bias.is_none() && self.low_rank.is_empty() && ops::available(&x.device())
+    }
+
     /// `[row, in]` to `[row, out]`.
     pub fn forward_rows(&self, x: Tensor<2>) -> Tensor<2> {
         let y = self.weight.linear(x.clone());
@@ -96,27 +121,16 @@ impl Linear {
     }
 }
 
-impl Linear {
-    /// `activation(pre) * forward(x)` by one kernel of the CPU, where there is one for it.
-    pub fn forward_gated(&self, x: &Tensor<3>, pre: &Tensor<3>, activation: Activation) -> Option<Tensor<3>> {
-        let gate = match activation {
-            Activation::Silu => Gate::Silu,
-            Activation::GeluTanh => Gate::GeluTanh,
-            Activation::Gelu | Activation::Relu => return None,
-        };
-        if kind(&x.device()) != Kind::Cpu || self.bias.is_some() || !self.low_rank.is_empty() {
-            return None;
-        }
-        let shape = pre.dims();
-        let rows = |x: &Tensor<3>| {
-            let [batch, positions, width] = x.dims();
-            x.clone().reshape([batch * positions, width])
-        };
-        ops::linear_gated(&self.weight, &rows(x), &rows(pre), gate).map(|out| out.reshape(shape))
-    }
-}
-
 impl Activation {
+    /// As a kernel's gate, if one knows it.
+    pub fn gate(self) -> Option<ops::Gate> {
+        match self {
+            Activation::Silu => Some(ops::Gate::Silu),
+            Activation::GeluTanh => Some(ops::Gate::GeluTanh),
+            Activation::Gelu | Activation::Relu => None,
+        }
+    }
+
     /// Applies the function to every element.
     pub fn forward<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
         match self {

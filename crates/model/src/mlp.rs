@@ -2,7 +2,7 @@
 
 use burn::tensor::{Int, Tensor, TensorData, activation::softmax};
 
-use crate::{Activation, DecoderSpec, ExpertsSpec, Hook, Observation, Site, layers::Linear};
+use crate::{Activation, ExpertsSpec, Hook, Observation, Site, layers::Linear};
 
 /// A block's MLP.
 #[derive(Debug, Clone)]
@@ -30,28 +30,9 @@ pub(crate) struct Experts {
     pub experts: Vec<FeedForward>,
 }
 
-impl Mlp {
-    /// `[batch, position, hidden]` to the same.
-    pub fn forward(
-        &self,
-        spec: &DecoderSpec,
-        index: usize,
-        x: Tensor<3>,
-        observation: &mut Observation<'_>,
-    ) -> Tensor<3> {
-        match (self, &spec.mlp.experts) {
-            (Mlp::Experts(experts), Some(table)) => {
-                experts.forward(table, spec.mlp.activation, index, x, observation)
-            }
-            (Mlp::Dense(mlp), _) => mlp.forward(spec.mlp.activation, index, x, observation),
-            // Made from the spec, so that one never comes without the other.
-            (Mlp::Experts(_), None) => x,
-        }
-    }
-}
-
 impl FeedForward {
-    fn forward(
+    /// From `[batch, position, hidden]` to what the down projection takes, `[batch, position, intermediate]`.
+    pub fn hidden(
         &self,
         activation: Activation,
         index: usize,
@@ -59,24 +40,21 @@ impl FeedForward {
         observation: &mut Observation<'_>,
     ) -> Tensor<3> {
         let site = |hook| Site::block(index, hook);
-        let hidden = match &self.gate {
-            Some(gate) => {
-                let pre = observation.at3(site(Hook::MlpPre), gate.forward(x.clone()));
-                let hidden = match observation.touches(site(Hook::MlpPreLinear)) {
-                    true => None,
-                    false => self.up.forward_gated(&x, &pre, activation),
-                };
-                hidden.unwrap_or_else(|| {
-                    let linear = observation.at3(site(Hook::MlpPreLinear), self.up.forward(x));
-                    activation.forward(pre) * linear
-                })
-            }
-            None => activation.forward(observation.at3(site(Hook::MlpPre), self.up.forward(x))),
+        let Some(gate) = &self.gate else {
+            let pre = observation.at3(site(Hook::MlpPre), self.up.forward(x));
+            return observation.at3(site(Hook::MlpPost), activation.forward(pre));
         };
-        self.down.forward(observation.at3(site(Hook::MlpPost), hidden))
+        let pre = observation.at3(site(Hook::MlpPre), gate.forward(x.clone()));
+        let unseen = !observation.touches(site(Hook::MlpPreLinear));
+        let in_one_step = activation.gate().filter(|_| unseen).and_then(|gate| self.up.gated(&x, &pre, gate));
+        let hidden = in_one_step.unwrap_or_else(|| {
+            let linear = observation.at3(site(Hook::MlpPreLinear), self.up.forward(x));
+            activation.forward(pre) * linear
+        });
+        observation.at3(site(Hook::MlpPost), hidden)
     }
 
-    /// The same for rows `[row, hidden]`, without sites.
+    /// The whole MLP for rows `[row, hidden]`, without sites.
     fn forward_rows(&self, activation: Activation, x: Tensor<2>) -> Tensor<2> {
         let up = self.up.forward_rows(x.clone());
         let hidden = match &self.gate {
@@ -88,7 +66,8 @@ impl FeedForward {
 }
 
 impl Experts {
-    fn forward(
+    /// `[batch, position, hidden]` to the same.
+    pub fn forward(
         &self,
         table: &ExpertsSpec,
         activation: Activation,

@@ -1,5 +1,7 @@
 //! Rotary position embedding.
 
+use std::cell::OnceCell;
+
 use burn::tensor::{Device, Tensor, TensorData, s};
 
 use crate::ModelError;
@@ -167,10 +169,10 @@ impl RotarySpec {
 /// Cosines and sines for the positions of one pass, shared by all blocks of a variant.
 #[derive(Debug, Clone)]
 pub struct Rotary {
-    /// `[1, position, 1, dims / 2]`
-    cos: Tensor<4>,
-    /// `[1, position, 1, dims / 2]`
-    sin: Tensor<4>,
+    /// Cosines before sines, `[2, position, dims / 2]`.
+    angles: Tensor<3>,
+    /// Both again, `[1, position, 1, dims / 2]` each, where no kernel takes them together.
+    separate: OnceCell<(Tensor<4>, Tensor<4>)>,
     dims: usize,
     pairing: Pairing,
 }
@@ -181,17 +183,33 @@ impl Rotary {
         let frequencies = spec.frequencies(length);
         let angles = |position: usize| frequencies.iter().map(move |frequency| position as f32 * frequency);
         let angles: Vec<f32> = (offset..offset + count).flat_map(angles).collect();
-        let tensor = |f: fn(f32) -> f32| {
-            let values: Vec<f32> = angles.iter().map(|angle| f(*angle) * spec.attention_factor).collect();
-            Tensor::from_data(TensorData::new(values, [1, count, 1, spec.dims / 2]), device)
-        };
-        Self { cos: tensor(f32::cos), sin: tensor(f32::sin), dims: spec.dims, pairing: spec.pairing }
+        let both = [f32::cos as fn(f32) -> f32, f32::sin];
+        let values = both.iter().flat_map(|f| angles.iter().map(|angle| f(*angle) * spec.attention_factor));
+        let data = TensorData::new(values.collect::<Vec<f32>>(), [2, count, spec.dims / 2]);
+        let angles = Tensor::from_data(data, device);
+        Self { angles, separate: OnceCell::new(), dims: spec.dims, pairing: spec.pairing }
+    }
+
+    /// Cosines before sines, `[2, position, dims / 2]`, for components that turn with those half their number
+    /// behind; none where neighbours turn together.
+    pub fn halves(&self) -> Option<&Tensor<3>> {
+        (self.pairing == Pairing::Halves).then_some(&self.angles)
+    }
+
+    fn separate(&self) -> &(Tensor<4>, Tensor<4>) {
+        self.separate.get_or_init(|| {
+            let [_, count, half] = self.angles.dims();
+            let part =
+                |i: usize| self.angles.clone().slice(s![i..i + 1, .., ..]).reshape([1, count, 1, half]);
+            (part(0), part(1))
+        })
     }
 
     /// Turns queries or keys `[batch, position, head, head_dim]`.
     pub fn apply(&self, x: Tensor<4>) -> Tensor<4> {
         let head_dim = x.dims()[3];
         let half = self.dims / 2;
+        let (cos, sin) = self.separate();
         let part = |from: usize, to: usize| x.clone().slice(s![.., .., .., from..to]);
         let (first, second) = match self.pairing {
             Pairing::Halves => (part(0, half), part(half, self.dims)),
@@ -201,8 +219,8 @@ impl Rotary {
                 (every_second(0), every_second(1))
             }
         };
-        let turned_first = first.clone() * self.cos.clone() - second.clone() * self.sin.clone();
-        let turned_second = second * self.cos.clone() + first * self.sin.clone();
+        let turned_first = first.clone() * cos.clone() - second.clone() * sin.clone();
+        let turned_second = second * cos.clone() + first * sin.clone();
         let mut parts = match self.pairing {
             Pairing::Halves => vec![turned_first, turned_second],
             Pairing::Neighbours => {
