@@ -342,8 +342,8 @@ fn heads_equal_plain_loops() {
         let detail = block_on(run.head_detail(&f.model, LAYER, 2, Some(query), &Undisturbed)).unwrap();
         let of = |name: &str| detail.arrays.iter().find(|array| array.name == name).unwrap().data.as_slice();
         let (scores, pattern, v) = (of("scores"), of("pattern"), of("v"));
-        for key in 0..=query {
-            assert!((of("dots")[key] * detail.scale - scores[key]).abs() < 1e-4, "{}", f.label);
+        for (dot, score) in of("dots").iter().zip(scores).take(query + 1) {
+            assert!((dot * detail.scale - score).abs() < 1e-4, "{}", f.label);
         }
         assert!(pattern[query + 1..].iter().all(|weight| *weight == 0.0));
         let size = f.model.spec().head_dim;
