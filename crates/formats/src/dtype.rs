@@ -197,7 +197,7 @@ impl TensorInfo {
     pub(crate) fn set_scale(&mut self, scale: Scale) {
         if let Encoding::F8(format) = self.encoding {
             (self.dtype, self.bytes) = (DType::F32, self.stored_bytes() * 4);
-            self.encoding = Encoding::ScaledF8(format, scale);
+            self.encoding = Encoding::ScaledF8(format, Box::new(scale));
         }
     }
 

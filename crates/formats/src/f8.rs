@@ -76,7 +76,7 @@ pub enum Encoding {
     /// One byte an element, widened to F16.
     F8(F8),
     /// One byte an element, multiplied by its block's scale to F32.
-    ScaledF8(F8, Scale),
+    ScaledF8(F8, Box<Scale>),
 }
 
 /// The scales of an F8 matrix: a grid, each of whose cells belongs to a block of elements.
