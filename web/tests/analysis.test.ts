@@ -104,7 +104,7 @@ describe('edits', () => {
     });
     const [cut] = ablate.edge({ layer: 1, query: 6, key: 3, renormalise: false });
     assert.equal(cut?.site, 'blocks.1.attn.hook_pattern');
-    assert.deepEqual(cut?.action, { type: 'scale', factor: 0 });
+    assert.deepEqual(cut.action, { type: 'scale', factor: 0 });
   });
 
   test('carry the prompts that their values come from', () => {
