@@ -330,11 +330,12 @@ function change(before, after) {
 function notMeasured({ rows }) {
   const gpu = rows.filter(({ backend }) => backend === 'webgpu');
   const lines = ['- Trained weights. They are random, which changes no shape and no instruction, only what is said.'];
-  if (gpu.length === 0) lines.push('- WebGPU.');
+  if (gpu.length === 0) lines.push('- WebGPU, in this run.');
+  if (!rows.some((row) => values(row, prefill(512)).length > 0)) lines.push('- Prompts of 512 and 1,024 tokens, in this run.');
   if (gpu.some(({ adapter }) => /swiftshader/i.test(JSON.stringify(adapter)))) {
     lines.push('- A real GPU: WebGPU was computed on the CPU by SwiftShader, with two layers instead of thirty.');
   }
-  if (gpu.some(({ engine }) => engine === 'onnxruntime')) {
+  if (gpu.some(({ engine, adapter }) => engine === 'onnxruntime' && /swiftshader/i.test(JSON.stringify(adapter)))) {
     lines.push(
       '- onnxruntime-web with subgroups on the software adapter: with its four lanes the prefill of 64 tokens is wrong there',
       '  (KL 0.38 from the reference), so they are hidden from it.',
