@@ -165,10 +165,10 @@ fn turn_and_write(
 ) -> (Tensor<4>, Tensor<4>, Tensor<4>) {
     let site = |hook| Site::block(index, hook);
     let unseen = !observation.touches(site(Hook::RotQ)) && !observation.touches(site(Hook::RotK));
-    if let (true, Some(cache), Some(angles)) = (unseen, &mut cache, rotary.and_then(Rotary::halves)) {
-        if let Some(done) = cache.turn_and_write(index, [&q, &k, &v], angles) {
-            return done;
-        }
+    if let (true, Some(cache), Some(angles)) = (unseen, &mut cache, rotary.and_then(Rotary::halves))
+        && let Some(done) = cache.turn_and_write(index, [&q, &k, &v], angles)
+    {
+        return done;
     }
     if let Some(rotary) = rotary {
         q = observation.at4(site(Hook::RotQ), rotary.apply(q));

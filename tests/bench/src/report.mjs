@@ -73,7 +73,8 @@ function head({ date, commit, hardware, chromium, versions, busyCores, rows, sit
     lines.push(
       '',
       `**The machine was not idle**: other programs kept ${others.least.toFixed(2)} to ${others.most.toFixed(2)} cores busy`,
-      'before the rounds (median ' + others.median.toFixed(2) + '). All contestants suffered alike, but the spread is wide.',
+      `before the rounds (median ${others.median.toFixed(2)}), and not every contestant met them alike. Where spreads overlap, a ratio`,
+      'says little; the least values are the least disturbed.',
     );
   }
   return lines.join('\n');

@@ -106,7 +106,8 @@ pub fn files(path: &Path) -> FileSet {
     let is_hub = paths.iter().any(|path| path.extension().is_some_and(|end| end == "safetensors"));
     let wanted = |path: &PathBuf| {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        !(is_hub && name.ends_with(".gguf")) && !name.starts_with("golden") && name != "case.toml"
+        let elsewhere = name.starts_with("golden") || (is_hub && name.ends_with(".gguf"));
+        !elsewhere && name != "case.toml"
     };
     paths.iter().filter(|path| wanted(path)).map(|path| source(path)).collect()
 }
