@@ -107,7 +107,8 @@ impl Linear {
 
     /// Whether it is a product and nothing else, on a device with kernels that do more than that.
     fn extends(&self, x: &Tensor<3>) -> bool {
-        self.bias.is_none() && self.low_rank.is_empty() && ops::available(&x.device())
+        let adapted = self.low_rank.iter().any(|term| !term.is_off());
+        self.bias.is_none() && !adapted && ops::available(&x.device())
     }
 
     /// `[row, in]` to `[row, out]`.

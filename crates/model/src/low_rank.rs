@@ -22,10 +22,14 @@ pub struct LowRank {
 impl LowRank {
     /// Adds the term of `x`, `[token, in]`, to `y`, `[token, out]`. At strength 0 `y` is untouched.
     pub fn add(&self, x: &Tensor<2>, y: Tensor<2>) -> Tensor<2> {
-        let scale = self.factor * self.strength;
-        if scale == 0.0 {
+        if self.is_off() {
             return y;
         }
-        y + self.up.linear(self.down.linear(x.clone()).mul_scalar(scale))
+        y + self.up.linear(self.down.linear(x.clone()).mul_scalar(self.factor * self.strength))
+    }
+
+    /// Whether it changes nothing.
+    pub fn is_off(&self) -> bool {
+        self.factor * self.strength == 0.0
     }
 }
