@@ -7,7 +7,11 @@ const TOKENS = 4;
 
 /** How the page words each kind of error of the fixtures. */
 const WORDING: Readonly<Record<string, RegExp>> = {
+  '8-bit weights without their scale': /its scale cannot be used/,
   'Git LFS pointer, not weights': /git-LFS pointer/,
+  'ONNX model': /is an ONNX graph/,
+  'adapter without its model': /is a LoRA adapter/,
+  'archive, not weights': /is a zip archive/,
   'bad metadata': /metadata key|general\.alignment/,
   'big-endian GGUF file': /big-endian/,
   'config.json is not JSON': /config\.json is not valid/,
@@ -22,6 +26,7 @@ const WORDING: Readonly<Record<string, RegExp>> = {
   'missing tensor': /is not in the checkpoint|is at offset \d+|"num_hidden_layers"/,
   'not a GGUF file': /does not start with GGUF/,
   'overlapping tensors': /inside the tensor before it|tensors before it end at/,
+  'parts of different models': /does not belong to the other parts/,
   'pickled weights': /Python pickle/,
   'tensor outside the file': /tensors? before it ends? at/,
   'tensor size and shape disagree': /takes \d+ bytes|too large to exist|before its start/,
@@ -30,9 +35,10 @@ const WORDING: Readonly<Record<string, RegExp>> = {
   'truncated file': /is cut off|at most \d+ is accepted/,
   'unknown GGUF version': /is GGUF version 9/,
   'unknown architecture': /architecture "llamma" is not known/,
-  'unknown tensor type': /is stored as .*supported are/,
+  'unknown tensor type': /is stored as .*not supported/,
   'unsafe file name': /only files in the same folder/,
   'web page, not weights': /is a web page/,
+  'weights packed for other software': /quantised with \w+, which is not supported/,
   'wrong tensor shape': /has shape .* asks for/,
 };
 

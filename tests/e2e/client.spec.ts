@@ -82,7 +82,7 @@ test.describe('requests that cannot be met', () => {
     { title: 'a token outside the vocabulary', options: { tokens: [100_000] }, code: 'token_out_of_range' },
     { title: 'more tokens than the context', options: { tokens: Array<number>(1000).fill(1) }, code: 'context_full' },
     { title: 'a site that does not exist', options: { tokens: [1], capture: ['blocks.0.hook_nonsense'] }, code: 'unknown_site' },
-    { title: 'a layer that does not exist', options: { tokens: [1], capture: ['blocks.9.attn.hook_pattern'] }, code: 'unknown_site' },
+    { title: 'a layer that does not exist', options: { tokens: [1], capture: ['blocks.9.attn.hook_pattern'] }, code: 'absent_site' },
     {
       title: 'an edit of a head that does not exist',
       options: {

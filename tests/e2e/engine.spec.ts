@@ -5,12 +5,19 @@ import type { EditSpec } from 'glassbox';
 import { VARIANTS, variant } from './support/cases.ts';
 import type { EngineInPage } from './support/engine.ts';
 import { HAVE_STORIES, STORIES } from './support/paths.ts';
-import { best, distance, readGolden, rows, softmax, sum, wanted, type HostTensor } from './support/tensors.ts';
+import { best, distance, divergence, readGolden, rows, softmax, sum, wanted, type HostTensor } from './support/tensors.ts';
 import { expect, test } from './support/test.ts';
 
+/**
+ * Where a kernel rounds activations (quantised weights on the CPU), values are further from the dequantised weights'
+ * than these models' tolerances, but not the distribution of the next token: in nats.
+ */
+const ROUNDED = { pattern: 1e-3, values: 2e-2, divergence: 1e-4 };
 /** Hidden states are not bounded as probabilities are; the goldens' logits have the same tolerance. */
 const RESIDUAL = 1e-3;
 const ROW_SUM = 1e-3;
+/** Here angles depend on the length of the whole: a longer prompt computes other values at the same positions. */
+const TURNS_ANEW = ['llama-dynamic', 'phi3-longrope'];
 
 const PATTERN = /^blocks\.\d+\.attn\.hook_pattern$/;
 
@@ -60,17 +67,20 @@ for (const one of VARIANTS) {
       expect(special.map(({ id }) => id)).toEqual(ids_with_special);
     });
 
-    test('computes the same logits, attention and hidden states', async ({ engine }) => {
+    test('computes the same logits, attention and hidden states', async ({ engine, backend }) => {
+      const rounded = backend === 'cpu' && gguf?.dtype.startsWith('Q') === true;
       await engine.variant(one);
       const capture = [...golden.keys()].filter((name) => !name.startsWith('edits.'));
       const { tensors } = await engine.trace({ tokens, capture });
       expect([...tensors.keys()].sort()).toEqual([...capture].sort());
       for (const [name, tensor] of tensors) {
         const { logits, pattern } = described.tolerance;
-        const tolerance = name === 'logits' ? logits : PATTERN.test(name) ? pattern : RESIDUAL;
+        const strict = name === 'logits' ? logits : PATTERN.test(name) ? pattern : RESIDUAL;
+        const tolerance = !rounded ? strict : PATTERN.test(name) ? ROUNDED.pattern : ROUNDED.values;
         expect.soft(distance(tensor, wanted(golden, name)), name).toBeLessThanOrEqual(tolerance);
         if (PATTERN.test(name)) expectAttention(tensor, name);
       }
+      if (rounded) expect(divergence(wanted(golden, 'logits'), wanted(tensors, 'logits'))).toBeLessThanOrEqual(ROUNDED.divergence);
     });
 
     test('captures by kind, and nothing that was not asked for', async ({ engine }) => {
@@ -90,6 +100,7 @@ for (const one of VARIANTS) {
       const { steps, finish } = await engine.generate({ tokens, maxNewTokens: greedy.length, sampler: { greedy: true } });
       expect(steps.map(({ id }) => id)).toEqual(greedy);
       expect(finish).toMatchObject({ reason: 'length', tokens: greedy });
+      if (TURNS_ANEW.includes(described.name)) return;
       const whole = await engine.trace({ tokens: [...tokens, ...greedy.slice(0, -1)], capture: ['logits'] });
       const logits = rows(wanted(whole.tensors, 'logits')).slice(tokens.length - 1);
       expect(logits).toHaveLength(greedy.length);

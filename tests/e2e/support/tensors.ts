@@ -71,6 +71,15 @@ export function softmax(logits: Float32Array): number[] {
   return powers.map((power) => power / total);
 }
 
+/** How far the distributions of one tensor of logits `[position, vocabulary]` are from another's: mean over positions, in nats. */
+export function divergence(wanted: HostTensor, found: HostTensor): number {
+  const others = rows(found).map(softmax);
+  const each = rows(wanted).map((row, position) =>
+    sum(softmax(row).map((p, i) => (p === 0 ? 0 : p * Math.log(p / (others[position]?.[i] ?? NaN))))),
+  );
+  return sum(each) / each.length;
+}
+
 /** Positions of the largest values, largest first. */
 export function best(values: ArrayLike<number>, count: number): number[] {
   const order = Array.from({ length: values.length }, (_, i) => i);

@@ -45,6 +45,8 @@ export class Workspace extends Store {
   #house: HouseModel | null = null;
   #opensHouse = false;
   #model: Model | undefined;
+  /** The state that waits to be remembered. */
+  #soon = '';
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** What a link or the last visit left and waits for its model. */
   #pending: PageState | null = null;
@@ -254,8 +256,13 @@ export class Workspace extends Store {
   }
 
   #rememberSoon(): void {
+    const state = JSON.stringify(this.state());
+    // What changes beside the state, such as an analysis that comes in, puts nothing off.
+    if (state === this.#soon) return;
+    this.#soon = state;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
+      this.#soon = '';
       this.#remember();
     }, REMEMBER_AFTER_MS);
   }
