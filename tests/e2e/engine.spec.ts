@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import type { EditSpec } from 'glassbox';
 import { VARIANTS, variant } from './support/cases.ts';
 import type { EngineInPage } from './support/engine.ts';
-import { HAVE_STORIES, STORIES } from './support/paths.ts';
+import { parse } from 'smol-toml';
+import { FIXTURES, HAVE_STORIES, HOUSE, STORIES } from './support/paths.ts';
 import { best, distance, divergence, readGolden, rows, softmax, sum, wanted, type HostTensor } from './support/tensors.ts';
 import { expect, test } from './support/test.ts';
 
@@ -184,6 +185,50 @@ test.describe('stories260K, trained weights without a tokenizer', () => {
     expect(error?.hint).toMatch(/token ids/);
   });
 });
+
+test.describe('the house model', () => {
+  const folder = join(FIXTURES, 'house');
+  const house = parse(readFileSync(join(folder, 'case.toml'), 'utf8')) as unknown as HouseCase;
+  const tokens = [...house.prompt.ids_with_special];
+  const files = ['config.json', 'generation_config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'];
+
+  test('computes and goes on as transformers does', async ({ engine }) => {
+    await engine.files('house', files.map((file) => join(HOUSE, file)));
+    const split = await engine.tokenize(house.prompt.text, true);
+    expect(split.map(({ id }) => id)).toEqual(tokens);
+    const golden = readGolden(join(folder, house.golden));
+    const capture = [...golden.keys()].filter((name) => name !== 'tokens');
+    const { tensors } = await engine.trace({ tokens, capture });
+    for (const name of capture) {
+      const found = wanted(tensors, name);
+      const expected = wanted(golden, name);
+      const limit = PATTERN.test(name) ? house.tolerance.pattern : house.tolerance.logits;
+      // Sums in the residual stream grow with its size.
+      const size = Math.max(1, ...Array.from(expected.data, Math.abs));
+      expect.soft(distance(found, expected), name).toBeLessThanOrEqual(limit * size);
+      if (PATTERN.test(name)) expectAttention(found, name);
+    }
+    const { steps } = await engine.generate({ tokens, maxNewTokens: house.greedy.ids.length, sampler: { greedy: true } });
+    expect(steps.map(({ id }) => id)).toEqual(house.greedy.ids);
+    expect(steps.map(({ text }) => text).join('')).toBe(house.greedy.text);
+  });
+
+  test('computes from its GGUF file, which the page opens, what transformers computes from those weights', async ({ engine, backend }) => {
+    await engine.files('house.gguf', [join(HOUSE, house.gguf.file)]);
+    const golden = readGolden(join(folder, house.gguf.golden));
+    const { tensors } = await engine.trace({ tokens, capture: ['logits'] });
+    const limit = backend === 'cpu' ? ROUNDED.divergence : 1e-6;
+    expect(divergence(wanted(golden, 'logits'), wanted(tensors, 'logits'))).toBeLessThanOrEqual(limit);
+  });
+});
+
+interface HouseCase {
+  readonly golden: string;
+  readonly tolerance: { readonly logits: number; readonly pattern: number };
+  readonly prompt: { readonly text: string; readonly ids_with_special: readonly number[] };
+  readonly greedy: { readonly ids: readonly number[]; readonly text: string };
+  readonly gguf: { readonly file: string; readonly golden: string };
+}
 
 interface StoriesGolden {
   readonly tokens: number[];

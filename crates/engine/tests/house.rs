@@ -121,6 +121,57 @@ fn both_tokenizers_give_the_same_ids() {
     }
 }
 
+#[derive(Deserialize)]
+struct Recorded {
+    text: String,
+    tokens: Vec<RecordedToken>,
+    next: Vec<RecordedCandidate>,
+    layers: usize,
+    heads: usize,
+    attention: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct RecordedToken {
+    id: u32,
+}
+
+#[derive(Deserialize)]
+struct RecordedCandidate {
+    token: RecordedToken,
+    logit: f32,
+}
+
+/// What the page paints before its engine has come is what the engine computes.
+#[test]
+fn the_recorded_picture_is_what_the_engine_computes() {
+    let case = case();
+    let folder = folder(&case);
+    let recorded: Recorded =
+        serde_json::from_slice(&std::fs::read(folder.join("recorded.json")).unwrap()).unwrap();
+    let weights = std::fs::read(folder.join(&recorded.attention)).unwrap();
+    let model = open(&folder.join(&case.gguf.file), &backends()[0]);
+    let tokens: Vec<u32> = recorded.tokens.iter().map(|token| token.id).collect();
+    assert_eq!(model.tokenize(&recorded.text, Special::Add).unwrap(), tokens);
+    let probe = Probe::parse(&["logits", "pattern"], model.spec()).unwrap();
+    let trace = block_on(model.trace(&tokens, &probe, &[], &Undisturbed)).unwrap();
+
+    let each = recorded.heads * tokens.len() * tokens.len();
+    assert_eq!(weights.len(), recorded.layers * each * 4);
+    for (layer, weights) in weights.chunks(each * 4).enumerate() {
+        let found = trace.tensor(&format!("blocks.{layer}.attn.hook_pattern")).unwrap();
+        for (found, recorded) in found.data.iter().zip(weights.as_chunks::<4>().0) {
+            assert!((found - f32::from_le_bytes(*recorded)).abs() <= 1e-3, "layer {layer}");
+        }
+    }
+    let logits = trace.tensor("logits").unwrap();
+    let last = &logits.data[(tokens.len() - 1) * model.spec().vocab..];
+    for candidate in &recorded.next {
+        let logit = last[candidate.token.id as usize];
+        assert!((logit - candidate.logit).abs() <= 2e-2, "token {}", candidate.token.id);
+    }
+}
+
 /// What the card promises of its heads.
 #[test]
 fn there_are_induction_and_previous_token_heads() {

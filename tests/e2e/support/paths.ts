@@ -21,3 +21,6 @@ export const SCRATCH = resolve(import.meta.dirname, '../results/scratch');
 
 /** Address of the built site, ending in a slash. Where nobody gave it, the global setup serves the site and sets it. */
 export const SITE = process.env['GLASSBOX_URL'] ?? '';
+
+/** The model that comes with the site. */
+export const HOUSE = resolve(root, 'web/models/glassbox-stories');
