@@ -207,7 +207,7 @@ impl Checkpoint {
 
     /// Bytes `[offset, offset + len)` of a tensor's data in its type ([`TensorInfo::dtype`]).
     ///
-    /// That is as stored, but for 8-bit floats, which are widened here (see [`Encoding`]).
+    /// That is as stored, but for 8-bit floats, which are widened here.
     ///
     /// # Errors
     /// [`FormatError::OutOfTensor`] where the range is not in the tensor, [`FormatError::Source`]

@@ -80,8 +80,8 @@ pub enum Event {
         timing: Timing,
     },
     /// A row of the logit lens: one site at all positions asked for (P of them, K top tokens, N pinned ones).
-    /// Arrays: `ids` u32 [P, K], `logits` [P, K], `probabilities` [P, K], `entropy` [P] in bits, `pinned_logits` [P, N],
-    /// `pinned_probabilities` [P, N], `pinned_ranks` u32 [P, N].
+    /// Arrays: `ids` u32 `[P, K]`, `logits` `[P, K]`, `probabilities` `[P, K]`, `entropy` `[P]` in bits, `pinned_logits` `[P, N]`,
+    /// `pinned_probabilities` `[P, N]`, `pinned_ranks` u32 `[P, N]`.
     LensRow {
         /// Full site name.
         site: String,
@@ -123,10 +123,10 @@ pub enum Event {
         /// As asked for.
         parts: Vec<Promotion>,
     },
-    /// One head at one query (T keys, Dh head size, D hidden size). Arrays: `q` [Dh] and `k` [T, Dh] as projected,
-    /// `rot_q` and `rot_k` after the rotary embedding where there is one, `v` [T, Dh], `dots` [T] (q · k),
-    /// `scores` [T] (after scale, soft cap and mask; masked keys hold -1e30), `pattern` [T], `z` [Dh] (sum of pattern
-    /// times v), `out` [D] (what the head writes), and `rotary_angles` [dims / 2] (radians per position).
+    /// One head at one query (T keys, Dh head size, D hidden size). Arrays: `q` `[Dh]` and `k` `[T, Dh]` as projected,
+    /// `rot_q` and `rot_k` after the rotary embedding where there is one, `v` `[T, Dh]`, `dots` `[T]` (q · k),
+    /// `scores` `[T]` (after scale, soft cap and mask; masked keys hold -1e30), `pattern` `[T]`, `z` `[Dh]` (sum of pattern
+    /// times v), `out` `[D]` (what the head writes), and `rotary_angles` `[dims / 2]` (radians per position).
     Head {
         /// Layer.
         layer: u32,
@@ -155,8 +155,8 @@ pub enum Event {
         neurons: Vec<Neuron>,
     },
     /// What all heads do on this prompt (L layers, H heads, T tokens). Arrays: `previous_token`, `first_token`,
-    /// `induction`, `duplicate_token` [L, H], NaN where the prompt does not ask for it (no token repeats, or too few
-    /// tokens); `thumbnails` [L, H, S, S] (largest weight under each pixel) and `rollout` [T, T] where asked for.
+    /// `induction`, `duplicate_token` `[L, H]`, NaN where the prompt does not ask for it (no token repeats, or too few
+    /// tokens); `thumbnails` `[L, H, S, S]` (largest weight under each pixel) and `rollout` `[T, T]` where asked for.
     Heads {
         /// Heads whose score reaches the threshold, strongest first.
         labels: Vec<HeadLabel>,
@@ -180,7 +180,7 @@ pub enum Event {
         /// Every token drawn with its count, most often drawn first.
         drawn: Vec<BenchRow>,
     },
-    /// Two runs compared. Array: `divergence` [T] (or [1]), KL(before || after) in bits; `top_changed` [T] u32, 1 where
+    /// Two runs compared. Array: `divergence` `[T]` (or `[1]`), KL(before || after) in bits; `top_changed` `[T]` u32, 1 where
     /// the most probable token changed.
     Compared {
         /// The position compared token by token.
@@ -208,7 +208,7 @@ pub enum Event {
         /// In the order asked for.
         continuations: Vec<Continuation>,
     },
-    /// A row of a patch sweep: array `metric` [positions], the logit (difference) with each position patched.
+    /// A row of a patch sweep: array `metric` `[positions]`, the logit (difference) with each position patched.
     SweepRow {
         /// Layer.
         layer: u32,

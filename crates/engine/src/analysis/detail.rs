@@ -21,8 +21,8 @@ pub struct HeadDetail {
     pub scale: f32,
     /// How many keys back the head may look, the query included; none for all.
     pub window: Option<usize>,
-    /// Named arrays: `q` [Dh], `k` [T, Dh], `rot_q`, `rot_k` where they are turned, `v` [T, Dh], `dots` [T],
-    /// `scores` [T], `pattern` [T], `z` [Dh], `out` [D], `rotary_angles` [dims / 2].
+    /// Named arrays: `q` `[Dh]`, `k` `[T, Dh]`, `rot_q`, `rot_k` where they are turned, `v` `[T, Dh]`, `dots` `[T]`,
+    /// `scores` `[T]`, `pattern` `[T]`, `z` `[Dh]`, `out` `[D]`, `rotary_angles` `[dims / 2]`.
     pub arrays: Vec<HostTensor>,
 }
 
