@@ -23,7 +23,29 @@ const STATE: PageState = {
   maxNewTokens: 12,
   head: [1, 3],
   locked: true,
-  view: { ...PLAIN_VIEW, picture: 'arcs', tab: 'lens', pins: [4, 5], position: 2, measure: 'rank', other: [1, 1] },
+  view: {
+    ...PLAIN_VIEW,
+    picture: 'arcs',
+    tab: 'lens',
+    pins: [4, 5],
+    position: 2,
+    measure: 'rank',
+    other: [1, 1],
+    sweep: true,
+    cell: [3, -1],
+    halves: true,
+    shade: 'entropy',
+    against: 5,
+    part: { kind: 'mlp', layer: 1, head: null },
+    key: 2,
+    neuron: 3,
+    from: 20,
+    search: '<b>\u202e',
+    draws: true,
+    chat: [{ role: 'system', content: 'Be “brief” & <b>bold</b>.' }, { role: 'user', content: '' }],
+  },
+  generated: { count: 7, sampler: { temperature: 1.5, seed: 3 }, changes: [{ kind: 'mlp', layer: 0 }], locked: 2 },
+  branches: { texts: [[1, 2, 3], [1, 4]], at: [1, 4] },
 };
 
 describe('a link', () => {
@@ -51,7 +73,12 @@ describe('a link', () => {
       sampler: { temperature: 1e9, topK: 'many', seed: 3 },
       maxNewTokens: 1e9,
       head: 'x',
-      view: { tab: 'nowhere', picture: '<b>', pins: [1, 'x'], site: 'a b' },
+      view: {
+        tab: 'nowhere', picture: '<b>', pins: [1, 'x'], site: 'a b', cell: [-1, -1], part: { kind: 'rm', layer: 0 }, against: 'x', key: -2,
+        chat: [{ role: '<b>', content: 'x' }, 'y', { content: 3 }],
+      },
+      generated: { count: 1e9 },
+      branches: { texts: [[], ['x'], [1, 'y', 2], 7], at: 'x' },
       constructor: 'x',
     });
     assert.deepEqual(state?.model, { name: '', fingerprint: '', origin: { kind: 'files' } });
@@ -59,6 +86,7 @@ describe('a link', () => {
     assert.deepEqual(state.changes, [{ kind: 'layer', layer: 3 }]);
     assert.deepEqual(state.sampler, { seed: 3 });
     assert.deepEqual(state.view, { ...PLAIN_VIEW, pins: [1] });
+    assert.deepEqual([state.generated, state.branches], [null, { texts: [[1, 2]], at: [] }]);
     assert.deepEqual([checked(null), checked([]), checked('x')], [null, null, null]);
   });
 });

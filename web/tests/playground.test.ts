@@ -111,6 +111,43 @@ describe('a link', () => {
     assert.equal(other.generation.sampler.seed, 9);
   });
 
+  test('brings back the tree, the text that was generated, the locked cell and the chat', async () => {
+    const ws = await opened();
+    ws.generation.configure({ maxNewTokens: 3, seed: 4 });
+    await ws.generation.run();
+    ws.generation.lock(1);
+    // What is set afterwards did not make the text.
+    ws.generation.configure({ maxNewTokens: 40, seed: 5 });
+    ws.branching.add({ id: 11, text: 'x', display: 'x', bytes: [], special: false }, 0.5);
+    ws.branching.go([]);
+    await ws.branching.take([12, 13]);
+    ws.view.set({ cell: [2, 1], chat: [{ role: 'user', content: 'Hello' }] });
+    const state = fromFragment(new URL(ws.link()).hash);
+    assert.ok(state);
+    assert.deepEqual(state.branches, { texts: [[11], [12, 13]], at: [12, 13] });
+    assert.equal(state.generated?.sampler.seed, 4);
+
+    const other = await opened();
+    other.apply(state);
+    await until(() => other.generation.steps.length === 3 && !other.generation.running, 'the generated text');
+    const { request } = newest().of('generate').at(-1) ?? assert.fail();
+    assert.deepEqual([request.maxNewTokens, request.sampler.seed], [3, 4]);
+    assert.deepEqual([other.generation.sampler.seed, other.generation.locked], [5, 1]);
+    await until(() => other.branching.roots.length === 2 && !other.branching.busy, 'the tree');
+    assert.deepEqual(other.branching.saved, state.branches);
+    for (const { probability } of other.branching.roots) assert.ok(probability > 0 && probability <= 1);
+    assert.deepEqual([other.view.values.cell, other.view.values.chat], [[2, 1], [{ role: 'user', content: 'Hello' }]]);
+  });
+
+  test('whose state is there already changes nothing', async () => {
+    const ws = await opened();
+    await pause(500);
+    const traces = newest().of('trace').length;
+    ws.apply(ws.state());
+    await pause(500);
+    assert.equal(newest().of('trace').length, traces);
+  });
+
   test('of a session is kept for the next visit, which asks for the files again', async () => {
     const ws = await opened();
     ws.view.set({ measure: 'rank' });
@@ -173,6 +210,22 @@ describe('the analyses beneath the bench', () => {
       assert.equal(ws.session.notices.length, 0, tab);
     }
     deeper.remove();
+  });
+});
+
+describe('the tree of continuations', () => {
+  test('is read anew where the model is changed, and ends with its prompt', async () => {
+    const ws = await opened();
+    await ws.branching.take([12, 13]);
+    ws.edits.toggle({ kind: 'mlp', layer: 0 });
+    await until(() => ws.inspection.before !== undefined && !ws.branching.busy, 'the changed picture');
+    await until(() => (newest().of('surprisal').at(-1)?.request.run.edits.length ?? 0) > 0, 'the reading');
+    await until(() => !ws.branching.busy, 'its end');
+    assert.deepEqual(ws.branching.saved.texts, [[12, 13]]);
+    const { version } = ws.inspection;
+    ws.inspection.type('Another prompt');
+    await until(() => ws.inspection.version > version && ws.inspection.settled, 'the next picture');
+    assert.deepEqual(ws.branching.saved, { texts: [], at: [] });
   });
 });
 

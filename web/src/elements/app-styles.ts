@@ -1,6 +1,9 @@
 import { css } from 'lit';
 
-/** Layout of the page. Left to right is input to output; narrow windows stack it in the same order. */
+/**
+ * Layout of the page. Left to right is input to output; narrow windows, and large type, stack it in the same order:
+ * widths are asked for in the type's size.
+ */
 export const appStyles = css`
   :host {
     display: grid;
@@ -8,6 +11,7 @@ export const appStyles = css`
     min-height: 100dvh;
   }
   header {
+    container-type: inline-size;
     display: flex;
     flex-wrap: wrap;
     align-items: center;
@@ -25,8 +29,8 @@ export const appStyles = css`
     font-size: 1.0625rem;
   }
   .mark svg {
-    width: 22px;
-    height: 22px;
+    width: 1.375rem;
+    height: 1.375rem;
     fill: none;
     stroke: var(--accent);
     stroke-width: 2;
@@ -40,7 +44,7 @@ export const appStyles = css`
     min-width: 0;
     margin: 0;
   }
-  @media (max-width: 1180px) {
+  @container (max-width: 71rem) {
     .identity {
       order: 1;
       flex-basis: 100%;
@@ -66,6 +70,8 @@ export const appStyles = css`
     padding: 0.3em;
   }
   .icon svg {
+    width: 1.125rem;
+    height: 1.25rem;
     fill: none;
     stroke: currentcolor;
     stroke-width: 1.8;
@@ -79,23 +85,24 @@ export const appStyles = css`
     margin-block: 0.75rem;
   }
   main {
+    container-type: inline-size;
     min-width: 0;
     padding: 1.1rem var(--page) 2.5rem;
   }
   .bench {
     display: grid;
-    grid-template-columns: minmax(250px, 19fr) minmax(0, 25fr) minmax(0, 31fr) minmax(290px, 21fr);
+    grid-template-columns: minmax(15.6rem, 19fr) minmax(0, 25fr) minmax(0, 31fr) minmax(18rem, 21fr);
     gap: 1.75rem;
     align-items: start;
     max-width: 1920px;
     margin: 0 auto;
   }
-  @media (max-width: 1180px) {
+  @container (max-width: 71rem) {
     .bench {
       grid-template-columns: minmax(0, 1fr) minmax(0, 1fr);
     }
   }
-  @media (max-width: 720px) {
+  @container (max-width: 43rem) {
     .bench {
       grid-template-columns: minmax(0, 1fr);
       gap: 2rem;

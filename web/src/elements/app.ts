@@ -14,6 +14,8 @@ import './change-list.js';
 import './deeper.js';
 import { DropZone } from './drop-zone.js';
 import './example-menu.js';
+import './intro.js';
+import './kept-note.js';
 import { nameOf, type OpenRequest } from './open-source.js';
 import './next-panel.js';
 import './notices.js';
@@ -48,7 +50,7 @@ export class App extends View {
   );
   protected readonly watch = new Watch(this, () => {
     const { session, inspection, generation, settings, history } = this.#ws;
-    return [this.#ws, session, inspection, generation, settings, history];
+    return [this.#ws, this.#ws.files, session, inspection, generation, settings, history];
   });
 
   static override readonly styles = [shared, controls, appStyles];
@@ -57,12 +59,14 @@ export class App extends View {
     this.#ws = new Workspace(this.device, this.allowSoftware);
     super.connectedCallback();
     document.addEventListener('keydown', this.#onKey);
+    window.addEventListener('hashchange', this.#onLink);
     void this.#ws.begin(this.empty);
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     document.removeEventListener('keydown', this.#onKey);
+    window.removeEventListener('hashchange', this.#onLink);
   }
 
   override render(): TemplateResult {
@@ -126,6 +130,7 @@ export class App extends View {
   #workbench(info: ModelInfo | undefined): TemplateResult {
     const tokenizer = info ? info.tokenizer !== null : true;
     return html`<h1 class="sr-only">${info ? `Glassbox: ${info.name}` : 'Glassbox'}</h1>
+      ${this.#ws.introduces ? html`<gb-intro .ws=${this.#ws}></gb-intro>` : nothing}
       <gb-change-list .ws=${this.#ws}></gb-change-list>
       <div class="bench">
         <gb-prompt-panel .ws=${this.#ws} .tokenizer=${tokenizer} .cell=${this.cell}></gb-prompt-panel>
@@ -145,6 +150,7 @@ export class App extends View {
       case 'settings':
         return html`<h2 id="dialog-title">${t('settings.title')}</h2>
           <gb-settings-menu .settings=${this.#ws.settings}></gb-settings-menu>
+          <gb-kept-note .ws=${this.#ws}></gb-kept-note>
           ${close}`;
       case 'share':
         return html`<h2 id="dialog-title">${t('share.title')}</h2>
@@ -163,8 +169,10 @@ export class App extends View {
     }
     if (model) {
       const { name, licence } = model.info;
-      const detail = licence === null ? t('status.noLicence') : t('status.licence', { licence });
-      items.push({ term: t('status.model'), value: name, detail });
+      const terms = licence === null ? t('status.noLicence') : t('status.licence', { licence });
+      const { kept, problem } = this.#ws.files;
+      const files = this.#ws.local ? (kept ? t('kept.short') : problem ? t('kept.not') : '') : '';
+      items.push({ term: t('status.model'), value: name, detail: [terms, files].filter((part) => part !== '').join(', ') });
       items.push({ term: t('status.speed'), value: this.#speed() });
     } else if (this.#ws.inspection.recorded) {
       items.push({ term: t('status.model'), value: t('status.recorded') });
@@ -196,6 +204,10 @@ export class App extends View {
     const { source, name } = event.detail;
     const origin = 'urls' in source ? { kind: 'urls' as const, urls: source.urls.map(String) } : { kind: 'files' as const };
     void this.#ws.open(source, name, origin);
+  };
+  /** Another link was opened in this tab. */
+  readonly #onLink = (): void => {
+    void this.#ws.begin(true);
   };
   readonly #onDismiss = (event: CustomEvent<number>): void => {
     this.#ws.session.dismiss(event.detail);
@@ -261,7 +273,7 @@ const ICONS = {
 } as const;
 
 function icon(name: keyof typeof ICONS): TemplateResult {
-  return html`<svg viewBox="0 0 20 22" width="18" height="18" aria-hidden="true">${ICONS[name]}</svg>`;
+  return html`<svg viewBox="0 0 20 22" aria-hidden="true">${ICONS[name]}</svg>`;
 }
 
 declare global {

@@ -27,6 +27,9 @@ import type { Workspace } from './workspace.js';
 /** Side of a thumbnail in pixels. */
 const THUMBNAIL = 96;
 
+/** Stands for a side of a cell that is not looked at. */
+const NONE = -1;
+
 /** One letter for what a head does, in its thumbnail. */
 const SIGNS = { previous_token: 'p', first_token: 's', induction: 'i', duplicate_token: 'd' } as const;
 
@@ -137,6 +140,7 @@ export class AttentionPanel extends View {
     return html`<div class="heads">
         ${this.#picker(t('head.layer'), head.layer, layers, (layer) => ({ ...head, layer }))}
         ${this.#picker(t('head.head'), head.head, heads, (index) => ({ ...head, head: index }))} ${this.#mixes(picture, mix)}
+        ${this.#switch(head)}
         <span class="group" role="group" aria-label=${t('head.drawn')}>
           ${HEAD_PICTURES.map(
             (name) =>
@@ -194,16 +198,24 @@ export class AttentionPanel extends View {
     const arcs = drawn === 'arcs';
     return html`<gb-figure name=${this.#title(head)} .lines=${lines} .data=${data}>
         ${arcs
-          ? html`<gb-attention-arcs .pattern=${pattern} .tokens=${picture.tokens} @gb-arc-focus=${this.#onFocus}></gb-attention-arcs>`
+          ? html`<gb-attention-arcs
+              .pattern=${pattern}
+              .tokens=${picture.tokens}
+              .selected=${this.#lockedWord()}
+              @gb-arc-focus=${this.#onFocus}
+              @gb-arc-pick=${this.#onWord}
+            ></gb-attention-arcs>`
           : html`<gb-attention-matrix
               .pattern=${pattern}
               .tokens=${picture.tokens}
               .scale=${scale}
+              .selected=${this.#locked()}
               @gb-cell=${this.#onCell}
+              @gb-cell-pick=${this.#onCellPick}
             ></gb-attention-matrix>`}
       </gb-figure>
       ${pattern.signed ? html`<gb-ramp-legend signed .scale=${scale} caption=${t('attention.captionSigned')}></gb-ramp-legend>` : nothing}
-      ${arcs ? nothing : html`<gb-attention-reading .pattern=${pattern} .tokens=${picture.tokens} .cell=${this.cell}></gb-attention-reading>`}
+      ${arcs ? nothing : html`<gb-attention-reading .pattern=${pattern} .tokens=${picture.tokens} .cell=${this.cell ?? this.#locked()}></gb-attention-reading>`}
       ${this.#about(picture, head)}`;
   }
 
@@ -213,9 +225,7 @@ export class AttentionPanel extends View {
     const labels = (ws.heads.stale ? [] : (ws.heads.result?.labels ?? [])).filter((label) => label.layer === head.layer && label.head === head.head);
     const pattern = patternOf(picture.attention, head);
     const window = pattern && windowOf(pattern);
-    const change = { kind: 'head', ...head } as const;
-    const off = ws.edits.has(change);
-    const cell = this.cell && ws.view.values.mix === 'head' ? this.cell : null;
+    const cell = ws.view.values.mix === 'head' ? (this.cell ?? this.#locked()) : null;
     return html`${labels.map(
         ({ role, score }) =>
           html`<p class="role">
@@ -223,20 +233,24 @@ export class AttentionPanel extends View {
           </p>`,
       )}
       ${window === null || window === undefined ? nothing : html`<p class="note">${t('head.window', { window })}</p>`}
-      <div class="switches">
-        <button type="button" aria-pressed=${off ? 'true' : 'false'} ?disabled=${!ws.ready} @click=${() => {
-          ws.edits.toggle(change);
-        }}>
-          ${t(off ? 'head.on' : 'head.off')}
-        </button>
-        ${cell
-          ? html`<button type="button" class="quiet" ?disabled=${!ws.ready} @click=${() => {
-              ws.edits.toggle({ kind: 'edge', ...head, ...cell });
-            }}>
-              ${t('head.cut', { ...cell })}
-            </button>`
-          : nothing}
-      </div>`;
+      ${cell
+        ? html`<button type="button" ?disabled=${!ws.ready} @click=${() => {
+            ws.edits.toggle({ kind: 'edge', ...head, ...cell });
+          }}>
+            ${t('head.cut', { ...cell })}
+          </button>`
+        : nothing}`;
+  }
+
+  #switch(head: HeadIndex): TemplateResult {
+    const { edits, ready } = this.ws;
+    const change = { kind: 'head', ...head } as const;
+    const off = edits.has(change);
+    return html`<button type="button" class="switch" aria-pressed=${off ? 'true' : 'false'} ?disabled=${!ready} @click=${() => {
+      edits.toggle(change);
+    }}>
+      ${t(off ? 'head.on' : 'head.off')}
+    </button>`;
   }
 
   #absent(mix: Mix, head: HeadIndex): TemplateResult {
@@ -272,9 +286,31 @@ export class AttentionPanel extends View {
   };
   readonly #onFocus = (event: CustomEvent<ArcFocus | null>): void => {
     const focus = event.detail;
-    const none = -1;
-    this.#read(focus && (focus.side === 'query' ? { query: focus.position, key: none } : { query: none, key: focus.position }));
+    this.#read(focus && (focus.side === 'query' ? { query: focus.position, key: NONE } : { query: NONE, key: focus.position }));
   };
+
+  readonly #onCellPick = (event: CustomEvent<AttentionCell | null>): void => {
+    const cell = event.detail;
+    this.ws.view.set({ cell: cell && [cell.query, cell.key] });
+  };
+  readonly #onWord = (event: CustomEvent<ArcFocus | null>): void => {
+    const focus = event.detail;
+    this.ws.view.set({ cell: focus && (focus.side === 'query' ? [focus.position, NONE] : [NONE, focus.position]) });
+  };
+
+  /** The cell that is locked, where both its sides are. */
+  #locked(): AttentionCell | null {
+    const [query = NONE, key = NONE] = this.ws.view.values.cell ?? [];
+    const size = this.ws.inspection.picture?.tokens.length ?? 0;
+    return query >= 0 && key >= 0 && key <= query && query < size ? { query, key } : null;
+  }
+
+  /** The word that is locked among the arcs: of a cell the one that looks. */
+  #lockedWord(): ArcFocus | null {
+    const [query = NONE, key = NONE] = this.ws.view.values.cell ?? [];
+    if (query >= 0) return { side: 'query', position: query };
+    return key >= 0 ? { side: 'key', position: key } : null;
+  }
 
   #read(cell: AttentionCell | null): void {
     this.cell = cell && cell.query >= 0 && cell.key >= 0 ? cell : null;

@@ -38,6 +38,11 @@ export const attentionStyles = css`
     display: inline-flex;
     margin-inline-start: auto;
   }
+  .switch {
+    min-height: 30px;
+    padding: 0.1em 0.6em;
+    font-size: var(--small);
+  }
   .group button {
     min-height: 30px;
     padding: 0.1em 0.55em;
@@ -67,11 +72,11 @@ export const attentionStyles = css`
   }
   kbd {
     display: inline-block;
-    width: 15px;
+    width: 0.9375rem;
     border-radius: 3px;
     background: var(--ink);
     color: var(--paper);
-    font: 600 10px/15px var(--mono);
+    font: 600 0.625rem / 0.9375rem var(--mono);
     text-align: center;
   }
   .signs {
@@ -91,11 +96,5 @@ export const attentionStyles = css`
     background: var(--surface);
     font-size: var(--small);
     line-height: 1.45;
-  }
-  .switches {
-    display: flex;
-    flex-wrap: wrap;
-    gap: 0.4rem;
-    margin-top: 0.6rem;
   }
 `;

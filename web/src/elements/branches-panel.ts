@@ -1,5 +1,5 @@
 import { html, nothing, type TemplateResult } from 'lit';
-import { customElement, state } from 'lit/decorators.js';
+import { customElement } from 'lit/decorators.js';
 import type { Bench, BenchRow } from '../client/index.js';
 import '../views/bar-list.js';
 import type { Bar } from '../views/bar-list.js';
@@ -8,9 +8,8 @@ import { percent } from '../views/format.js';
 import { tokenText } from '../views/label.js';
 import { t } from '../views/text.js';
 import { Analysis } from './analysis.js';
-import { along, grow, type Branch, type Way } from './branches.js';
+import type { Way } from './branches.js';
 import { DeepPanel } from './deep-panel.js';
-import { isAbort } from './session.js';
 import { Watch } from './store.js';
 
 const OFFERED = 12;
@@ -19,13 +18,8 @@ const AHEAD = 8;
 /** What the model might have said instead: a tree of continuations, each with its probability. */
 @customElement('gb-branches-panel')
 export class BranchesPanel extends DeepPanel {
-  @state() private roots: readonly Branch[] = [];
-  @state() private way: Way = [];
-  @state() private growing = false;
-  /** The picture the tree grows from: another prompt has another tree. */
-  #root = -1;
   #offers!: Analysis<{ tokens: readonly number[] }, Bench>;
-  protected readonly watch = new Watch(this, () => [this.ws.inspection, this.ws.generation, this.#offers]);
+  protected readonly watch = new Watch(this, () => [this.ws.inspection, this.ws.generation, this.ws.branching, this.#offers]);
 
   override connectedCallback(): void {
     this.#offers = new Analysis(this.ws.session, ({ tokens }, signal) =>
@@ -37,16 +31,11 @@ export class BranchesPanel extends DeepPanel {
   protected override willUpdate(): void {
     const { ws } = this;
     if (!ws.ready) return;
-    if (ws.inspection.version !== this.#root) {
-      this.#root = ws.inspection.version;
-      this.roots = [];
-      this.way = [];
-    }
     this.#offers.want(ws.inspection.version, { tokens: this.#tokens() });
   }
 
   override render(): TemplateResult {
-    const here = along(this.roots, this.way);
+    const { roots, way, here, busy } = this.ws.branching;
     const bench = this.#offers.result;
     const name = t('branch.name');
     const words = here.map(({ token }) => tokenText(token)).join('') || t('branch.prompt');
@@ -55,27 +44,27 @@ export class BranchesPanel extends DeepPanel {
         <div>
           <h3>${name}</h3>
           <div class="row">
-            <button type="button" aria-pressed=${this.way.length === 0 ? 'true' : 'false'} @click=${() => {
-              this.way = [];
+            <button type="button" aria-pressed=${way.length === 0 ? 'true' : 'false'} @click=${() => {
+              this.ws.branching.go([]);
             }}>
               ${t('branch.prompt')}
             </button>
-            <button type="button" ?disabled=${this.growing} @click=${() => void this.#ahead()}>${t('branch.ahead', { count: AHEAD })}</button>
-            <button type="button" class="quiet" ?disabled=${this.way.length === 0} @click=${this.#keep}>${t('generate.keep')}</button>
+            <button type="button" ?disabled=${busy} @click=${() => void this.ws.branching.ahead(AHEAD)}>${t('branch.ahead', { count: AHEAD })}</button>
+            <button type="button" class="quiet" ?disabled=${way.length === 0} @click=${this.#keep}>${t('generate.keep')}</button>
             ${this.ws.generation.steps.length > 0
               ? html`<button type="button" class="quiet" @click=${this.#take}>${t('branch.take')}</button>`
               : nothing}
           </div>
-          ${this.roots.length === 0
+          ${roots.length === 0
             ? html`<p class="note">${t('branch.empty')}</p>`
             : this.figure(
                 name,
                 html`<gb-branch-tree
                   name=${name}
-                  .roots=${this.roots}
-                  .selected=${this.way}
+                  .roots=${roots}
+                  .selected=${way}
                   @gb-branch=${(event: CustomEvent<Way>) => {
-                    this.way = event.detail;
+                    this.ws.branching.go(event.detail);
                   }}
                 ></gb-branch-tree>`,
               )}
@@ -88,7 +77,7 @@ export class BranchesPanel extends DeepPanel {
   }
 
   #tokens(): readonly number[] {
-    return [...this.ws.run.tokens, ...along(this.roots, this.way).map(({ token }) => token.id)];
+    return [...this.ws.run.tokens, ...this.ws.branching.here.map(({ token }) => token.id)];
   }
 
   #offered({ rows }: Bench): TemplateResult {
@@ -113,44 +102,16 @@ export class BranchesPanel extends DeepPanel {
   }
 
   #go({ token, probabilities }: BenchRow): void {
-    const grown = grow(this.roots, this.way, [{ token, probability: probabilities[0] ?? 0 }]);
-    this.roots = grown.roots;
-    this.way = grown.way;
-  }
-
-  /** Lets the model go on from here, always with its most probable token. */
-  async #ahead(): Promise<void> {
-    this.growing = true;
-    const version = this.#root;
-    try {
-      const steps = this.ws.model.generate({ tokens: this.#tokens(), maxNewTokens: AHEAD, sampler: { greedy: true }, edits: this.ws.run.edits, topN: 1 });
-      for await (const step of steps) {
-        if (version !== this.#root) return;
-        const probability = step.top.raw.find(({ token }) => token.id === step.id)?.probability ?? 0;
-        const grown = grow(this.roots, this.way, [{ token: step.token, probability }]);
-        this.roots = grown.roots;
-        this.way = grown.way;
-      }
-    } catch (error) {
-      if (!isAbort(error)) this.ws.session.report(error);
-    } finally {
-      this.growing = false;
-    }
+    this.ws.branching.add(token, probabilities[0] ?? Number.NaN);
   }
 
   readonly #keep = (): void => {
-    this.ws.inspection.append(along(this.roots, this.way).map(({ token }) => token));
+    this.ws.inspection.append(this.ws.branching.here.map(({ token }) => token));
   };
 
-  /** Takes what was generated above into the tree, from the prompt on, with the model's own probabilities. */
+  /** Takes what was generated above into the tree, from the prompt on. */
   readonly #take = (): void => {
-    const tokens = this.ws.generation.steps.map((step) => ({
-      token: step.token,
-      probability: step.top.raw.find(({ token }) => token.id === step.id)?.probability ?? 0,
-    }));
-    const grown = grow(this.roots, [], tokens.filter(({ probability }) => probability > 0));
-    this.roots = grown.roots;
-    this.way = grown.way;
+    void this.ws.branching.take(this.ws.generation.steps.map(({ id }) => id));
   };
 }
 

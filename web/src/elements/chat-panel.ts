@@ -1,5 +1,5 @@
 import { css, html, nothing, type TemplateResult } from 'lit';
-import { customElement, state } from 'lit/decorators.js';
+import { customElement } from 'lit/decorators.js';
 import type { ChatMessage, Token } from '../client/index.js';
 import { t } from '../views/text.js';
 import '../views/token-strip.js';
@@ -12,9 +12,8 @@ const ROLES = ['system', 'user', 'assistant'] as const;
 /** A chat as the model's own template writes it; it becomes the prompt, so that everything above looks into it. */
 @customElement('gb-chat-panel')
 export class ChatPanel extends DeepPanel {
-  @state() private messages: readonly ChatMessage[] = [{ role: 'user', content: '' }];
   #written!: Analysis<{ messages: readonly ChatMessage[] }, { readonly text: string; readonly tokens: readonly Token[] }>;
-  protected readonly watch = new Watch(this, () => [this.ws.generation, this.#written]);
+  protected readonly watch = new Watch(this, () => [this.ws.generation, this.ws.view, this.#written]);
 
   static override readonly styles = [
     ...deepStyles,
@@ -40,7 +39,7 @@ export class ChatPanel extends DeepPanel {
         white-space: pre-wrap;
         overflow-wrap: anywhere;
       }
-      @media (max-width: 720px) {
+      @container (max-width: 43rem) {
         .message {
           grid-template-columns: minmax(0, 1fr) max-content;
         }
@@ -57,7 +56,7 @@ export class ChatPanel extends DeepPanel {
   }
 
   protected override willUpdate(): void {
-    const messages = this.messages.filter(({ content }) => content.trim() !== '');
+    const messages = this.#messages.filter(({ content }) => content.trim() !== '');
     if (this.ws.session.model && messages.length > 0) this.#written.want(0, { messages });
   }
 
@@ -66,7 +65,7 @@ export class ChatPanel extends DeepPanel {
     return html`<p class="note">${t('chat.note')}</p>
       <div class="two even">
         <div>
-          ${this.messages.map((message, index) => this.#message(message, index))}
+          ${this.#messages.map((message, index) => this.#message(message, index))}
           <div class="row">
             <button type="button" @click=${this.#add}>${t('chat.add')}</button>
             <button type="button" class="primary" ?disabled=${!written || this.#written.stale} @click=${this.#use}>${t('chat.use')}</button>
@@ -84,9 +83,17 @@ export class ChatPanel extends DeepPanel {
       </div>`;
   }
 
+  get #messages(): readonly ChatMessage[] {
+    return this.ws.view.values.chat;
+  }
+
+  #set(chat: readonly ChatMessage[]): void {
+    this.ws.view.set({ chat });
+  }
+
   #message({ role, content }: ChatMessage, index: number): TemplateResult {
     const change = (next: Partial<ChatMessage>): void => {
-      this.messages = this.messages.map((message, i) => (i === index ? { ...message, ...next } : message));
+      this.#set(this.#messages.map((message, i) => (i === index ? { ...message, ...next } : message)));
     };
     return html`<div class="message">
       <select aria-label=${t('chat.role')} @change=${(event: Event) => {
@@ -97,8 +104,8 @@ export class ChatPanel extends DeepPanel {
       <textarea aria-label=${t('chat.message')} dir="auto" rows="2" .value=${content} @input=${(event: InputEvent) => {
         change({ content: (event.target as HTMLTextAreaElement).value });
       }}></textarea>
-      <button type="button" class="quiet" aria-label=${t('chat.remove')} ?disabled=${this.messages.length === 1} @click=${() => {
-        this.messages = this.messages.filter((_, i) => i !== index);
+      <button type="button" class="quiet" aria-label=${t('chat.remove')} ?disabled=${this.#messages.length === 1} @click=${() => {
+        this.#set(this.#messages.filter((_, i) => i !== index));
       }}>
         ×
       </button>
@@ -106,8 +113,8 @@ export class ChatPanel extends DeepPanel {
   }
 
   readonly #add = (): void => {
-    const last = this.messages.at(-1)?.role;
-    this.messages = [...this.messages, { role: last === 'user' ? 'assistant' : 'user', content: '' }];
+    const last = this.#messages.at(-1)?.role;
+    this.#set([...this.#messages, { role: last === 'user' ? 'assistant' : 'user', content: '' }]);
   };
 
   /** Makes the chat the prompt, by its tokens: the text alone would lose what is special in them. */
@@ -121,7 +128,7 @@ export class ChatPanel extends DeepPanel {
   /** Takes what was generated above as the assistant's answer. */
   readonly #answer = (): void => {
     const content = this.ws.generation.steps.map(({ text }) => text).join('');
-    this.messages = [...this.messages, { role: 'assistant', content: content.trim() }, { role: 'user', content: '' }];
+    this.#set([...this.#messages, { role: 'assistant', content: content.trim() }, { role: 'user', content: '' }]);
   };
 }
 

@@ -31,7 +31,7 @@ export const deepStyles = [
       gap: 1.75rem;
       align-items: start;
     }
-    @media (max-width: 960px) {
+    @container (max-width: 57.5rem) {
       .two,
       .three {
         grid-template-columns: minmax(0, 1fr);

@@ -54,7 +54,7 @@ export class Deeper extends View {
         gap: 0.35rem;
         min-width: 0;
       }
-      @media (max-width: 960px) {
+      @container (max-width: 57.5rem) {
         .dock {
           flex-direction: column;
           align-items: stretch;
@@ -79,11 +79,18 @@ export class Deeper extends View {
         background: var(--accent);
         color: var(--on-accent);
       }
+      /* What the tour speaks of. */
+      [data-toured] {
+        outline: 3px solid var(--accent);
+        outline-offset: 0.3rem;
+        border-radius: 4px;
+      }
       [role='tabpanel'] {
         max-width: 1920px;
-        min-height: 60vh;
+        /* So tall that it can be brought to the top of the window, with its tabs. */
+        min-height: calc(100dvh - 7.5rem);
         margin: 0.6rem auto 0;
-        scroll-margin-top: 0.5rem;
+        scroll-margin-top: 4rem;
       }
     `,
   ];

@@ -48,7 +48,7 @@ export class ExampleMenu extends View {
         box-shadow: 0 12px 40px rgb(0 0 0 / 0.18);
         list-style: none;
       }
-      @media (max-width: 720px) {
+      @container (max-width: 43rem) {
         ul {
           right: auto;
           left: 0;

@@ -1,5 +1,5 @@
 import type { TextKey } from '../views/text.js';
-import type { ViewValues } from './view-state.js';
+import { NO_PLACE, type ViewValues } from './view-state.js';
 import type { Workspace } from './workspace.js';
 
 /** A prompt that shows something, with the view that shows it. */
@@ -46,7 +46,7 @@ export const EXAMPLES: readonly Example[] = [
 /** Shows an example in the page as it is. */
 export function showExample(ws: Workspace, { text, view, role, temperature }: Example): void {
   ws.edits.set([]);
-  ws.view.set({ picture: 'matrix', mix: 'head', measure: 'none', tab: null, position: null, ...view });
+  ws.view.set({ picture: 'matrix', mix: 'head', measure: 'none', tab: null, ...NO_PLACE, ...view });
   if (temperature !== undefined) ws.generation.configure({ temperature, topK: 40, topP: 0.95, greedy: false });
   ws.generation.discard();
   void ws.inspection.write(text).then(() => {

@@ -59,7 +59,7 @@ export class GeneratePanel extends View {
       .here {
         margin: 0 0 0.8rem;
       }
-      @media (min-width: 1181px) {
+      @container (width > 71rem) {
         .here {
           display: none;
         }

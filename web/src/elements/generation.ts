@@ -1,9 +1,18 @@
 import { DEFAULT_SAMPLER, type Finish, type Sampler, type Step, type Timing, type Token } from '../client/index.js';
 import { t } from '../views/text.js';
-import type { Edits } from './edits.js';
+import { editsOf, type Change, type Edits } from './edits.js';
 import type { Inspection } from './inspection.js';
 import type { Session } from './session.js';
 import { Store } from './store.js';
+
+/** How a text was generated: the same gives the same text again. */
+export interface Made {
+  readonly count: number;
+  readonly sampler: Partial<Sampler>;
+  readonly changes: readonly Change[];
+  /** The token whose distribution is shown. */
+  readonly locked: number | null;
+}
 
 type Ending = Finish['reason'] | 'failed';
 
@@ -16,6 +25,8 @@ export class Generation extends Store {
   #controller: AbortController | undefined;
   #preview: number | null = null;
   #locked: number | null = null;
+  #made: Pick<Made, 'sampler' | 'changes'> = { sampler: {}, changes: [] };
+  #waiting: Made | null = null;
   sampler: Sampler = { ...DEFAULT_SAMPLER, temperature: 0.8, topK: 40, topP: 0.95, seed: 1 };
   maxNewTokens = 48;
 
@@ -32,6 +43,15 @@ export class Generation extends Store {
       this.discard();
       this.#timing = undefined;
     });
+    inspection.subscribe(() => {
+      this.#goOn();
+    });
+  }
+
+  /** How what is shown was generated, or will be; null where nothing is. */
+  get made(): Made | null {
+    if (this.#waiting) return this.#waiting;
+    return this.#steps.length === 0 ? null : { count: this.#steps.length, ...this.#made, locked: this.#locked };
   }
 
   get steps(): readonly Step[] {
@@ -76,7 +96,25 @@ export class Generation extends Store {
     this.#controller?.abort();
   }
 
+  /** Generates a text again, once its prompt is there; null takes away what there is. */
+  restore(made: Made | null): void {
+    if (JSON.stringify(made) === JSON.stringify(this.made)) return;
+    this.discard();
+    this.#waiting = made;
+    this.#goOn();
+  }
+
+  #goOn(): void {
+    const made = this.#waiting;
+    if (!made || !this.inspection.settled) return;
+    this.#waiting = null;
+    void this.run(made).then(() => {
+      if (made.locked !== null && made.locked < this.#steps.length) this.lock(made.locked);
+    });
+  }
+
   discard(): void {
+    this.#waiting = null;
     this.stop();
     this.#steps = [];
     this.#ending = null;
@@ -92,7 +130,8 @@ export class Generation extends Store {
     this.inspection.append(tokens);
   }
 
-  async run(): Promise<void> {
+  /** Generates from the prompt on: as the page is set, or as a text was made before. */
+  async run(again: Made | null = null): Promise<void> {
     const { model } = this.session;
     const tokens = this.inspection.tokens.map(({ id }) => id);
     if (!model || tokens.length === 0) return;
@@ -103,9 +142,12 @@ export class Generation extends Store {
     this.changed();
     let ending: Ending = 'aborted';
     try {
-      const { maxNewTokens, sampler } = this;
       const { signal } = controller;
-      const steps = model.generate({ tokens, maxNewTokens, sampler, edits: this.edits.specs, topN: 20, signal });
+      const sampler = { ...this.sampler, ...again?.sampler };
+      const changes = again?.changes ?? this.edits.list;
+      this.#made = { sampler, changes };
+      const maxNewTokens = again?.count ?? this.maxNewTokens;
+      const steps = model.generate({ tokens, maxNewTokens, sampler, edits: changes.flatMap(editsOf), topN: 20, signal });
       let next = await steps.next();
       for (; !next.done; next = await steps.next()) {
         if (controller.signal.aborted) continue;

@@ -93,6 +93,10 @@ export class Inspection extends Store {
   get running(): boolean {
     return this.#running;
   }
+  /** Whether the picture is one that the model drew of the prompt as it is. */
+  get settled(): boolean {
+    return this.#picture !== undefined && !this.#recorded && !this.#running && sameTokens(this.#picture.tokens, this.#tokens);
+  }
   /** How many of the prompt's tokens a run has read. */
   get progress(): Progress | undefined {
     return this.#progress;
@@ -236,8 +240,9 @@ export class Inspection extends Store {
     if (saved.model === name && saved.ids.length > 0 && saved.ids.every((id) => id < vocab)) {
       this.#tokens = saved.ids.map((id) => ({ id, text: '', display: '', bytes: [], special: false }));
       this.#check();
-      this.changed();
+      // Nobody is told before it runs: the picture there is may be of the same tokens and other changes.
       void this.run();
+      this.changed();
     } else {
       void this.#tokenize().then(() => this.run());
     }

@@ -11,6 +11,7 @@ import { Analysis } from './analysis.js';
 import { DeepPanel } from './deep-panel.js';
 import { PinPicker } from './pin-picker.js';
 import { Watch } from './store.js';
+import { LENS_SHADES, type LensShade } from './view-state.js';
 
 /** Positions whose columns are shown at once: unembedding costs as much for each. */
 const SHOWN = 24;
@@ -25,8 +26,6 @@ interface Wish {
 /** What the model would say if it ended after each layer. */
 @customElement('gb-lens-panel')
 export class LensPanel extends DeepPanel {
-  @state() private halves = false;
-  @state() private shade: 'top' | 'pinned' | 'entropy' = 'top';
   @state() private cell: Cell | null = null;
   readonly #pins = new PinPicker(this, () => this.ws);
   #lens!: Analysis<Wish, Lens>;
@@ -50,20 +49,21 @@ export class LensPanel extends DeepPanel {
     if (!ws.ready) return;
     const end = ws.position + 1;
     const positions = [Math.max(0, end - SHOWN), end] as const;
-    this.#lens.want(ws.inspection.version, { sites: SITES[this.halves ? 'halves' : 'layers'], positions, pinned: ws.view.values.pins });
+    this.#lens.want(ws.inspection.version, { sites: SITES[ws.view.values.halves ? 'halves' : 'layers'], positions, pinned: ws.view.values.pins });
   }
 
   override render(): TemplateResult {
     const lens = this.#lens.result;
+    const { halves, shade } = this.ws.view.values;
     return html`<p class="note">${t('lens.note')}</p>
       <div class="row">
         ${this.positionPicker()}
-        <label><input type="checkbox" .checked=${this.halves} @change=${this.#onHalves} /> ${t('lens.halves')}</label>
+        <label><input type="checkbox" .checked=${halves} @change=${this.#onHalves} /> ${t('lens.halves')}</label>
         <label
           >${t('lens.shade')}
           <select @change=${this.#onShade}>
-            ${(['top', 'pinned', 'entropy'] as const).map(
-              (name) => html`<option value=${name} .selected=${name === this.shade}>${t(`lens.shade.${name}`)}</option>`,
+            ${LENS_SHADES.map(
+              (name) => html`<option value=${name} .selected=${name === shade}>${t(`lens.shade.${name}`)}</option>`,
             )}
           </select></label
         >
@@ -72,16 +72,16 @@ export class LensPanel extends DeepPanel {
   }
 
   #drawn(lens: Lens): TemplateResult {
-    const { pins } = this.ws.view.values;
+    const { pins, shade } = this.ws.view.values;
     // The last layer on top, as the stream rises.
     const rows = [...lens.rows].sort((a, b) => order(b) - order(a));
     const [from, to] = rows[0]?.positions ?? [0, 0];
     const columns = this.labels(lens.tokens).slice(from, to).map((word, i) => `${from + i} ${word}`);
     const width = to - from;
     const words = rows.flatMap((row) => Array.from({ length: width }, (_, p) => topWord(row, p)));
-    const pinned = this.shade === 'pinned' && pins.length > 0;
+    const pinned = shade === 'pinned' && pins.length > 0;
     const values = rows.flatMap((row) => Array.from({ length: width }, (_, p) => this.#value(row, p, pinned, pins.length)));
-    const entropy = this.shade === 'entropy';
+    const entropy = shade === 'entropy';
     const name = t('lens.name');
     return html`${this.figure(
         name,
@@ -100,7 +100,7 @@ export class LensPanel extends DeepPanel {
   }
 
   #value(row: LensRow, position: number, pinned: boolean, pins: number): number {
-    if (this.shade === 'entropy') return row.entropy.data[position] ?? Number.NaN;
+    if (this.ws.view.values.shade === 'entropy') return row.entropy.data[position] ?? Number.NaN;
     if (pinned) return row.pinnedProbabilities.data[position * pins] ?? Number.NaN;
     return row.probabilities.data[position * top(row)] ?? Number.NaN;
   }
@@ -153,10 +153,10 @@ export class LensPanel extends DeepPanel {
   }
 
   readonly #onHalves = (event: Event): void => {
-    this.halves = (event.target as HTMLInputElement).checked;
+    this.ws.view.set({ halves: (event.target as HTMLInputElement).checked });
   };
   readonly #onShade = (event: Event): void => {
-    this.shade = (event.target as HTMLSelectElement).value as typeof this.shade;
+    this.ws.view.set({ shade: (event.target as HTMLSelectElement).value as LensShade });
   };
   readonly #onCell = (event: CustomEvent<Cell | null>): void => {
     // The last cell stays readable, so that a token in it can be reached and pinned.

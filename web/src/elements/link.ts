@@ -1,7 +1,11 @@
 /** The state of the page as text for a link's fragment, and back. What comes from a link is not trusted. */
 import type { Sampler } from '../client/index.js';
+import type { SavedTree } from './branching.js';
 import type { Change } from './edits.js';
-import { HEAD_PICTURES, MEASURES, MIXES, PLAIN_VIEW, TABS, type ViewValues } from './view-state.js';
+import type { Made } from './generation.js';
+import { checkedChange, checkedSampler, checkedView } from './link-parts.js';
+import { inside, isRecord, list, MOST_IDS, numbers, pair, text, whole } from './untrusted.js';
+import type { ViewValues } from './view-state.js';
 
 /** Where a model came from: the site itself, addresses, or files that only the reader has. */
 export type ModelOrigin = { readonly kind: 'house' } | { readonly kind: 'urls'; readonly urls: readonly string[] } | { readonly kind: 'files' };
@@ -18,14 +22,17 @@ export interface PageState {
   readonly head: readonly [layer: number, head: number];
   readonly locked: boolean;
   readonly view: Partial<ViewValues>;
+  /** How the text that stands beneath the prompt was generated: it is generated again. */
+  readonly generated: Made | null;
+  readonly branches: SavedTree;
 }
 
 const VERSION = 1;
 /** Longest fragment that is read: far more than any page makes. */
 const LONGEST = 200_000;
-const MOST_TEXT = 40_000;
-const MOST_IDS = 4096;
 const MOST_CHANGES = 200;
+const MOST_BRANCHES = 64;
+const MOST_NEW = 4096;
 const KEY = 'v';
 
 export function toFragment(state: PageState): string {
@@ -57,13 +64,32 @@ export function checked(raw: unknown): PageState | null {
     model: model(raw['model']),
     text: text(raw['text']),
     ids: numbers(raw['ids'], MOST_IDS),
-    changes: list(raw['changes'], MOST_CHANGES).flatMap(change),
-    sampler: sampler(raw['sampler']),
-    maxNewTokens: inside(raw['maxNewTokens'], 1, 4096) ?? 48,
+    changes: changes(raw['changes']),
+    sampler: checkedSampler(raw['sampler']),
+    maxNewTokens: inside(raw['maxNewTokens'], 1, MOST_NEW) ?? 48,
     head,
     locked: raw['locked'] === true,
-    view: view(raw['view']),
+    view: checkedView(raw['view']),
+    generated: generated(raw['generated']),
+    branches: branches(raw['branches']),
   };
+}
+
+function changes(raw: unknown): Change[] {
+  return list(raw, MOST_CHANGES).flatMap(checkedChange);
+}
+
+function generated(raw: unknown): Made | null {
+  if (!isRecord(raw)) return null;
+  const count = inside(raw['count'], 1, MOST_NEW);
+  if (count === null || !Number.isInteger(count)) return null;
+  return { count, sampler: checkedSampler(raw['sampler']), changes: changes(raw['changes']), locked: whole(raw['locked']) };
+}
+
+function branches(raw: unknown): SavedTree {
+  if (!isRecord(raw)) return { texts: [], at: [] };
+  const texts = list(raw['texts'], MOST_BRANCHES).map((ids) => numbers(ids, MOST_NEW));
+  return { texts: texts.filter((ids) => ids.length > 0), at: numbers(raw['at'], MOST_NEW) };
 }
 
 function model(raw: unknown): PageState['model'] {
@@ -83,96 +109,3 @@ function origin(raw: unknown): ModelOrigin {
   return raw['kind'] === 'urls' && urls.length > 0 ? { kind: 'urls', urls } : { kind: 'files' };
 }
 
-function change(raw: unknown): Change[] {
-  if (!isRecord(raw)) return [];
-  const layer = whole(raw['layer']);
-  if (layer === null) return [];
-  const { kind } = raw;
-  const head = whole(raw['head']);
-  switch (kind) {
-    case 'head':
-      return head === null ? [] : [{ kind, layer, head }];
-    case 'attention':
-    case 'mlp':
-    case 'layer':
-      return [{ kind, layer }];
-    case 'edge': {
-      const [query, key] = [whole(raw['query']), whole(raw['key'])];
-      return head === null || query === null || key === null ? [] : [{ kind, layer, head, query, key }];
-    }
-    case 'patch': {
-      const [position, from] = [whole(raw['position']), whole(raw['from'])];
-      const site = text(raw['site']);
-      const source = numbers(raw['source'], MOST_IDS);
-      if (position === null || from === null || source.length === 0 || !/^\w{1,20}$/.test(site)) return [];
-      return [{ kind, site, layer, position, source, from }];
-    }
-    case 'steer': {
-      const strength = inside(raw['strength'], -100, 100);
-      const towards = text(raw['towards']);
-      return strength === null || towards === '' ? [] : [{ kind, layer, towards, away: text(raw['away']), strength }];
-    }
-    default:
-      return [];
-  }
-}
-
-function sampler(raw: unknown): Partial<Sampler> {
-  if (!isRecord(raw)) return {};
-  const values = {
-    temperature: inside(raw['temperature'], 0.01, 10),
-    topK: inside(raw['topK'], 0, 1_000_000),
-    topP: inside(raw['topP'], 0.01, 1),
-    minP: inside(raw['minP'], 0, 1),
-    repetitionPenalty: inside(raw['repetitionPenalty'], 0.1, 10),
-    seed: inside(raw['seed'], 0, 0xffffffff),
-    greedy: typeof raw['greedy'] === 'boolean' ? raw['greedy'] : null,
-  };
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
-}
-
-function view(raw: unknown): Partial<ViewValues> {
-  if (!isRecord(raw)) return {};
-  const one = <T extends string>(name: string, known: readonly T[], otherwise: T): T => known.find((value) => value === raw[name]) ?? otherwise;
-  return {
-    picture: one('picture', HEAD_PICTURES, PLAIN_VIEW.picture),
-    mix: one('mix', MIXES, PLAIN_VIEW.mix),
-    scale: one('scale', ['sqrt', 'linear'], PLAIN_VIEW.scale),
-    measure: one('measure', MEASURES, PLAIN_VIEW.measure),
-    tab: TABS.find((value) => value === raw['tab']) ?? null,
-    other: pair(raw['other']) ?? [0, 0],
-    position: whole(raw['position']),
-    pins: numbers(raw['pins'], 6),
-    second: text(raw['second']),
-    site: /^\w{1,20}$/.test(text(raw['site'])) ? text(raw['site']) : PLAIN_VIEW.site,
-  };
-}
-
-function isRecord(raw: unknown): raw is Record<string, unknown> {
-  return typeof raw === 'object' && raw !== null && !Array.isArray(raw);
-}
-
-function list(raw: unknown, most: number): unknown[] {
-  return Array.isArray(raw) ? raw.slice(0, most) : [];
-}
-
-function text(raw: unknown): string {
-  return typeof raw === 'string' ? raw.slice(0, MOST_TEXT) : '';
-}
-
-function whole(raw: unknown): number | null {
-  return Number.isInteger(raw) && (raw as number) >= 0 && (raw as number) < 2 ** 31 ? (raw as number) : null;
-}
-
-function inside(raw: unknown, least: number, most: number): number | null {
-  return typeof raw === 'number' && raw >= least && raw <= most ? raw : null;
-}
-
-function numbers(raw: unknown, most: number): number[] {
-  return list(raw, most).filter((value): value is number => whole(value) !== null);
-}
-
-function pair(raw: unknown): [number, number] | null {
-  const [a, b] = numbers(raw, 2);
-  return a === undefined || b === undefined ? null : [a, b];
-}

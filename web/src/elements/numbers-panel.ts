@@ -1,5 +1,5 @@
 import { css, html, nothing, type TemplateResult } from 'lit';
-import { customElement, state } from 'lit/decorators.js';
+import { customElement } from 'lit/decorators.js';
 import type { HeadDetail, Neurons } from '../client/index.js';
 import type { Cell } from '../views/cell-cursor.js';
 import { significant, weight, whole } from '../views/format.js';
@@ -37,8 +37,6 @@ export class NumbersPanel extends DeepPanel {
     `,
   ];
 
-  @state() private key: number | null = null;
-  @state() private neuron = 0;
   #head!: Analysis<HeadWish, HeadDetail>;
   #neurons!: Analysis<{ layer: number; position: number }, Neurons>;
   protected readonly watch = new Watch(this, () => [this.ws.inspection, this.ws.view, this.#head, this.#neurons]);
@@ -71,7 +69,7 @@ export class NumbersPanel extends DeepPanel {
   }
 
   #detail(detail: HeadDetail): TemplateResult {
-    const key = Math.min(this.key ?? strongest(detail), detail.query);
+    const key = Math.min(this.ws.view.values.key ?? strongest(detail), detail.query);
     const rows = this.labels().map((word, i) => `${i} ${word}`);
     return html`<div class="two even">
         <div>
@@ -96,10 +94,10 @@ export class NumbersPanel extends DeepPanel {
         name: rows[i] ?? String(i),
         values: [detail.dots.data[i] ?? 0, detail.scores.data[i] ?? 0, detail.pattern.data[i] ?? 0],
       }))}
-      .selected=${Math.min(this.key ?? strongest(detail), detail.query)}
+      .selected=${Math.min(this.ws.view.values.key ?? strongest(detail), detail.query)}
       .masked=${MASKED}
       @gb-step=${(event: CustomEvent<number>) => {
-        this.key = event.detail;
+        this.ws.view.set({ key: event.detail });
       }}
     ></gb-step-table>`;
     return this.figure(name, table, this.#head);
@@ -162,7 +160,7 @@ export class NumbersPanel extends DeepPanel {
           valueTitle=${t('numbers.weightTimesV')}
           .data=${data}
           @gb-heat-pick=${(event: CustomEvent<Cell | null>) => {
-            if (event.detail && event.detail.row < count) this.key = event.detail.row;
+            if (event.detail && event.detail.row < count) this.ws.view.set({ key: event.detail.row });
           }}
         ></gb-heat-map>`,
         this.#head,
@@ -172,7 +170,7 @@ export class NumbersPanel extends DeepPanel {
   #mlp({ neurons, width, position }: Neurons): TemplateResult {
     const name = t('numbers.neuronsName', { position });
     const bars = neurons.map(({ index, activation }, id) => ({ name: String(index), value: activation, id }));
-    const chosen = neurons[Math.min(this.neuron, neurons.length - 1)];
+    const chosen = neurons[Math.min(this.ws.view.values.neuron, neurons.length - 1)];
     return html`<p class="note">${t('numbers.neuronsNote', { count: neurons.length, width: whole(width) })}</p>
       <div class="two even">
         ${this.figure(
@@ -184,7 +182,7 @@ export class NumbersPanel extends DeepPanel {
             action=${t('parts.look')}
             .bars=${bars}
             @gb-bar=${(event: CustomEvent<{ id?: number }>) => {
-              this.neuron = event.detail.id ?? 0;
+              this.ws.view.set({ neuron: event.detail.id ?? 0 });
             }}
           ></gb-bar-list>`,
           this.#neurons,

@@ -8,6 +8,12 @@ export const panel = css`
   section {
     min-width: 0;
   }
+  /* What the tour speaks of. */
+  section[data-toured] {
+    outline: 3px solid var(--accent);
+    outline-offset: 0.55rem;
+    border-radius: 4px;
+  }
   h2 {
     display: flex;
     align-items: baseline;

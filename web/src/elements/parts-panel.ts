@@ -1,5 +1,5 @@
 import { html, nothing, type TemplateResult } from 'lit';
-import { customElement, state } from 'lit/decorators.js';
+import { customElement } from 'lit/decorators.js';
 import type { Attribution, Part, PartName, Promotion, TokenEffect } from '../client/index.js';
 import '../views/bar-list.js';
 import type { Bar } from '../views/bar-list.js';
@@ -26,8 +26,6 @@ interface Wish {
 /** What each head, MLP and the embedding add to the logit of a token, or to the difference of two. */
 @customElement('gb-parts-panel')
 export class PartsPanel extends DeepPanel {
-  @state() private against: number | null = null;
-  @state() private chosen: PartName | null = null;
   readonly #pins = new PinPicker(this, () => this.ws);
   #attribution!: Analysis<Wish, Attribution>;
   #promoted!: Analysis<{ part: PartName; position: number }, readonly Promotion[]>;
@@ -48,9 +46,10 @@ export class PartsPanel extends DeepPanel {
     const token = this.#token();
     if (!ws.ready || token === undefined) return;
     const { position } = ws;
-    const against = this.against === token ? null : this.against;
+    const { part, against: other } = ws.view.values;
+    const against = other === token ? null : other;
     this.#attribution.want(ws.inspection.version, { token, against, position });
-    if (this.chosen) this.#promoted.want(ws.inspection.version, { part: this.chosen, position });
+    if (part) this.#promoted.want(ws.inspection.version, { part, position });
   }
 
   override render(): TemplateResult {
@@ -69,19 +68,19 @@ export class PartsPanel extends DeepPanel {
   }
 
   #againstPicker(): TemplateResult {
-    const { pins } = this.ws.view.values;
+    const { pins, against } = this.ws.view.values;
     const token = this.#token();
     const next = (this.ws.inspection.picture?.next ?? []).slice(0, 8).map((candidate) => candidate.token.id);
-    const ids = [...new Set([...pins, ...next])].filter((id) => id !== token);
+    const ids = [...new Set([...pins, ...next, ...(against === null ? [] : [against])])].filter((id) => id !== token);
     const onChange = (event: Event): void => {
       const { value } = event.target as HTMLSelectElement;
-      this.against = value === '' ? null : Number(value);
+      this.ws.view.set({ against: value === '' ? null : Number(value) });
     };
     return html`<label
       >${t('parts.against')}
       <select @change=${onChange}>
-        <option value="" .selected=${this.against === null}>${t('parts.nothing')}</option>
-        ${ids.map((id) => html`<option value=${id} .selected=${id === this.against}>${this.#pins.name(id)}</option>`)}
+        <option value="" .selected=${against === null}>${t('parts.nothing')}</option>
+        ${ids.map((id) => html`<option value=${id} .selected=${id === against}>${this.#pins.name(id)}</option>`)}
       </select></label
     >`;
   }
@@ -144,10 +143,11 @@ export class PartsPanel extends DeepPanel {
   }
 
   #choose(cell: Cell | null, heads: number): void {
-    if (!cell) this.chosen = null;
-    else if (cell.column === heads) this.chosen = { kind: 'mlp', layer: cell.row, head: null };
+    const { view } = this.ws;
+    if (!cell) view.set({ part: null });
+    else if (cell.column === heads) view.set({ part: { kind: 'mlp', layer: cell.row, head: null } });
     else {
-      this.chosen = { kind: 'head', layer: cell.row, head: cell.column };
+      view.set({ part: { kind: 'head', layer: cell.row, head: cell.column } });
       this.ws.inspection.lock({ layer: cell.row, head: cell.column });
     }
   }
@@ -168,7 +168,8 @@ export class PartsPanel extends DeepPanel {
         .bars=${bars}
         .show=${logit}
         @gb-bar=${(event: CustomEvent<Bar>) => {
-          this.chosen = parts[event.detail.id ?? -1]?.part ?? this.chosen;
+          const part = parts[event.detail.id ?? -1]?.part;
+          if (part) this.ws.view.set({ part });
         }}
       ></gb-bar-list>`,
       this.#attribution,
@@ -177,8 +178,9 @@ export class PartsPanel extends DeepPanel {
 
   #promotions(): TemplateResult {
     const promotion = this.#promoted.result?.[0];
-    if (!this.chosen) return html`<p class="note">${t('parts.choose')}</p>`;
-    return html`<h3>${t('parts.pushes', { part: partName(this.chosen) })}</h3>
+    const { part } = this.ws.view.values;
+    if (!part) return html`<p class="note">${t('parts.choose')}</p>`;
+    return html`<h3>${t('parts.pushes', { part: partName(part) })}</h3>
       ${this.state(this.#promoted)}
       ${promotion ? html`<div class="two even">${effects(t('parts.up'), promotion.promoted)} ${effects(t('parts.down'), promotion.suppressed)}</div>` : nothing}`;
   }

@@ -1,5 +1,5 @@
 import { css, html, nothing, type TemplateResult } from 'lit';
-import { customElement, state } from 'lit/decorators.js';
+import { customElement } from 'lit/decorators.js';
 import type { Bench, Sweep, SweepRow, Token } from '../client/index.js';
 import type { Cell } from '../views/cell-cursor.js';
 import '../views/candidate-table.js';
@@ -34,7 +34,6 @@ interface SweepWish {
 /** Two prompts side by side; values of the one are put into the other, cell by cell or all in turn. */
 @customElement('gb-patch-panel')
 export class PatchPanel extends DeepPanel {
-  @state() private sweeping = false;
   #second!: Analysis<{ text: string }, Second>;
   #sweep!: Analysis<SweepWish, Sweep>;
   protected readonly watch = new Watch(this, () => [this.ws.inspection, this.ws.view, this.ws.edits, this.#second, this.#sweep]);
@@ -69,7 +68,7 @@ export class PatchPanel extends DeepPanel {
     const text = ws.view.values.second;
     if (ws.ready && text.trim() !== '') this.#second.want(0, { text });
     const wish = this.#wish();
-    if (ws.ready && this.sweeping && wish) this.#sweep.want(ws.inspection.version, wish);
+    if (ws.ready && ws.view.values.sweep && wish) this.#sweep.want(ws.inspection.version, wish);
   }
 
   override render(): TemplateResult {
@@ -160,7 +159,8 @@ export class PatchPanel extends DeepPanel {
 
   #sweepPart(other: Second): TemplateResult {
     const wish = this.#wish();
-    const sweep = this.sweeping ? this.#sweep.result : undefined;
+    const sweeping = this.ws.view.values.sweep;
+    const sweep = sweeping ? this.#sweep.result : undefined;
     if (!wish) return html`<p class="note">${t('sweep.same')}</p>`;
     const name = t('sweep.name');
     const picture = this.ws.inspection.before ?? this.ws.inspection.picture;
@@ -170,15 +170,15 @@ export class PatchPanel extends DeepPanel {
     };
     return html`<p class="note">${t('sweep.note', { token: word(wish.token), against: word(wish.against) })}</p>
       <div class="row">
-        ${this.#sweep.running && this.sweeping
+        ${this.#sweep.running && sweeping
           ? html`<button type="button" @click=${() => {
               this.#sweep.stop();
-              this.sweeping = false;
+              this.ws.view.set({ sweep: false });
             }}>
               ${t('prompt.stop')}
             </button>`
-          : html`<button type="button" class="primary" ?disabled=${this.sweeping} @click=${() => {
-              this.sweeping = true;
+          : html`<button type="button" class="primary" ?disabled=${sweeping} @click=${() => {
+              this.ws.view.set({ sweep: true });
             }}>
               ${t('sweep.run')}
             </button>`}
@@ -218,8 +218,7 @@ export class PatchPanel extends DeepPanel {
   }
 
   readonly #onText = (event: Event): void => {
-    this.ws.view.set({ second: (event.target as HTMLTextAreaElement).value });
-    this.sweeping = false;
+    this.ws.view.set({ second: (event.target as HTMLTextAreaElement).value, sweep: false });
   };
 }
 

@@ -11,7 +11,7 @@ import './generate-panel.js';
 import { measured, type Measured } from './measure.js';
 import { panel } from './panel.js';
 import { Watch } from './store.js';
-import { MEASURES, type Measure } from './view-state.js';
+import { MEASURES, NO_PLACE, type Measure } from './view-state.js';
 import type { Workspace } from './workspace.js';
 
 /** The same list whenever nothing is known, so that nothing is rendered for it. */
@@ -147,12 +147,13 @@ export class PromptPanel extends View {
     const { shades, notes } = this.#measured(expectations, view.values.measure);
     const at = this.preview ?? view.values.position;
     const token = at === null ? undefined : tokens[at];
+    const [query, key] = this.cell ? [this.cell.query, this.cell.key] : (view.values.cell ?? [-1, -1]);
     return html`<div class="strip">
         <gb-token-strip
           label=${t('prompt.tokens')}
           .tokens=${tokens}
-          .marked=${this.cell?.query ?? -1}
-          .looked=${this.cell?.key ?? -1}
+          .marked=${query}
+          .looked=${key}
           .shades=${shades}
           .notes=${notes}
           .selected=${view.values.position}
@@ -194,7 +195,7 @@ export class PromptPanel extends View {
 
   readonly #onInput = (event: InputEvent): void => {
     this.ws.generation.discard();
-    this.ws.view.set({ position: null });
+    this.ws.view.set(NO_PLACE);
     this.ws.inspection.type((event.target as HTMLTextAreaElement).value);
   };
 

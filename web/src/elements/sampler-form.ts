@@ -1,4 +1,4 @@
-import { css, html, type TemplateResult } from 'lit';
+import { css, html, nothing, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
 import type { Sampler } from '../client/index.js';
 import { controls, shared, View } from '../views/element.js';
@@ -13,15 +13,17 @@ interface Field {
   readonly step: number;
   /** Whether greedy choice leaves it without effect. */
   readonly draws: boolean;
+  /** Ends of its slider, where it has one. */
+  readonly slide?: readonly [least: number, most: number];
 }
 
 const FIELDS: readonly Field[] = [
   { name: 'maxNewTokens', min: 1, max: 4096, step: 1, draws: false },
-  { name: 'temperature', min: 0.01, max: 10, step: 0.05, draws: true },
-  { name: 'topK', min: 0, max: 1_000_000, step: 1, draws: true },
-  { name: 'topP', min: 0.01, max: 1, step: 0.01, draws: true },
-  { name: 'minP', min: 0, max: 1, step: 0.01, draws: true },
-  { name: 'repetitionPenalty', min: 0.1, max: 10, step: 0.05, draws: false },
+  { name: 'temperature', min: 0.01, max: 10, step: 0.05, draws: true, slide: [0.05, 2] },
+  { name: 'topK', min: 0, max: 1_000_000, step: 1, draws: true, slide: [0, 100] },
+  { name: 'topP', min: 0.01, max: 1, step: 0.01, draws: true, slide: [0.01, 1] },
+  { name: 'minP', min: 0, max: 1, step: 0.01, draws: true, slide: [0, 1] },
+  { name: 'repetitionPenalty', min: 0.1, max: 10, step: 0.05, draws: false, slide: [0.5, 2] },
   { name: 'seed', min: 0, max: 0xffffffff, step: 1, draws: true },
 ];
 
@@ -42,8 +44,9 @@ export class SamplerForm extends View {
       }
       .fields {
         display: grid;
-        grid-template-columns: repeat(auto-fill, minmax(118px, 1fr));
+        grid-template-columns: repeat(auto-fill, minmax(7.4rem, 1fr));
         gap: 0.6rem 0.75rem;
+        margin-bottom: 0.9rem;
       }
       label {
         display: block;
@@ -53,7 +56,13 @@ export class SamplerForm extends View {
         width: 100%;
         margin-top: 0.15rem;
       }
-      label span {
+      input[type='range'] {
+        display: block;
+        width: 100%;
+        height: 24px;
+        margin: 0.1rem 0 0;
+      }
+      .field > span {
         display: block;
         color: var(--ink-2);
         font-size: 0.75rem;
@@ -78,25 +87,36 @@ export class SamplerForm extends View {
         ><input type="checkbox" .checked=${sampler.greedy} @change=${this.#onGreedy} /> ${t('sampler.greedy')}</label
       >
       <div class="fields">
-        ${FIELDS.filter(({ name }) => name !== 'maxNewTokens' || this.length).map((field) => {
-          const value = field.name === 'maxNewTokens' ? maxNewTokens : sampler[field.name];
-          return html`<label
-            >${t(`sampler.${field.name}`)}
-            <input
-              type="number"
-              min=${field.min}
-              max=${field.max}
-              step=${field.step === 1 ? 1 : 'any'}
-              .value=${String(value)}
-              ?disabled=${sampler.greedy && field.draws}
-              @change=${(event: Event) => {
-                this.#onNumber(field, event.target as HTMLInputElement);
-              }}
-            />
-            <span>${t(`sampler.${field.name}.help`)}</span></label
-          >`;
-        })}
+        ${FIELDS.filter(({ name }) => name !== 'maxNewTokens' || this.length).map((field) =>
+          this.#field(field, field.name === 'maxNewTokens' ? maxNewTokens : sampler[field.name], sampler.greedy && field.draws),
+        )}
       </div>`;
+  }
+
+  #field(field: Field, value: number, disabled: boolean): TemplateResult {
+    const { name, min, max, step, slide } = field;
+    const onChange = (event: Event): void => {
+      this.#onNumber(field, event.target as HTMLInputElement);
+    };
+    return html`<div class="field">
+      <label
+        >${t(`sampler.${name}`)}
+        <input type="number" min=${min} max=${max} step=${step === 1 ? 1 : 'any'} .value=${String(value)} ?disabled=${disabled} @change=${onChange} />
+      </label>
+      ${slide
+        ? html`<input
+            type="range"
+            aria-label=${t('sampler.slide', { name: t(`sampler.${name}`) })}
+            min=${slide[0]}
+            max=${slide[1]}
+            step=${step}
+            .value=${String(Math.min(slide[1], Math.max(slide[0], value)))}
+            ?disabled=${disabled}
+            @input=${onChange}
+          />`
+        : nothing}
+      <span>${t(`sampler.${name}.help`)}</span>
+    </div>`;
   }
 
   #onNumber(field: Field, input: HTMLInputElement): void {

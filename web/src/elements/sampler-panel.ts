@@ -1,5 +1,5 @@
 import { html, nothing, type TemplateResult } from 'lit';
-import { customElement, state } from 'lit/decorators.js';
+import { customElement } from 'lit/decorators.js';
 import type { Bench, BenchRow, Sampler } from '../client/index.js';
 import { percent, whole } from '../views/format.js';
 import '../views/line-chart.js';
@@ -33,9 +33,6 @@ interface Curve {
 /** The whole distribution of the next token, and what each stage of the sampler makes of it. */
 @customElement('gb-sampler-panel')
 export class SamplerPanel extends DeepPanel {
-  @state() private from = 0;
-  @state() private search = '';
-  @state() private draws = 0;
   #bench!: Analysis<TableWish, Bench>;
   #curve!: Analysis<{ sampler: Sampler; position: number }, Curve>;
   protected readonly watch = new Watch(this, () => [this.ws.inspection, this.ws.generation, this.ws.view, this.#bench, this.#curve]);
@@ -54,7 +51,8 @@ export class SamplerPanel extends DeepPanel {
     if (!ws.ready) return;
     const { sampler } = ws.generation;
     const { position } = ws;
-    this.#bench.want(ws.inspection.version, { sampler, position, from: this.from, search: this.search, draws: this.draws });
+    const { from, search, draws } = ws.view.values;
+    this.#bench.want(ws.inspection.version, { sampler, position, from, search, draws: draws ? DRAWS : 0 });
     this.#curve.want(ws.inspection.version, { sampler, position });
   }
 
@@ -74,28 +72,29 @@ export class SamplerPanel extends DeepPanel {
 
   #table(bench: Bench): TemplateResult {
     const { stages, total, drawn } = bench;
-    const rows: readonly BenchRow[] = this.draws > 0 ? drawn.slice(this.from, this.from + PAGE) : bench.rows;
-    const all = this.draws > 0 ? drawn.length : total;
+    const { from, search, draws } = this.ws.view.values;
+    const rows: readonly BenchRow[] = draws ? drawn.slice(from, from + PAGE) : bench.rows;
+    const all = draws ? drawn.length : total;
     const name = t('bench.table');
     return html`<div class="row">
         <label
           >${t('bench.search')}
-          <input type="text" .value=${this.search} @input=${this.#onSearch} ?disabled=${this.draws > 0} spellcheck="false"
+          <input type="text" .value=${search} @input=${this.#onSearch} ?disabled=${draws} spellcheck="false"
         /></label>
-        <button type="button" aria-pressed=${this.draws > 0 ? 'true' : 'false'} @click=${this.#onDraw}>
+        <button type="button" aria-pressed=${draws ? 'true' : 'false'} @click=${this.#onDraw}>
           ${t('bench.draw', { draws: whole(DRAWS) })}
         </button>
       </div>
-      ${this.draws > 0 ? html`<p class="note">${t('bench.drew', { draws: whole(DRAWS), kinds: drawn.length, seed: this.ws.generation.sampler.seed })}</p>` : nothing}
+      ${draws ? html`<p class="note">${t('bench.drew', { draws: whole(DRAWS), kinds: drawn.length, seed: this.ws.generation.sampler.seed })}</p>` : nothing}
       ${this.figure(
         name,
-        html`<gb-sampler-table name=${name} .stages=${stages} .rows=${rows} .draws=${this.draws}></gb-sampler-table>`,
+        html`<gb-sampler-table name=${name} .stages=${stages} .rows=${rows} .draws=${draws ? DRAWS : 0}></gb-sampler-table>`,
         this.#bench,
       )}
       <div class="row">
-        <button type="button" class="quiet" ?disabled=${this.from === 0} @click=${this.#page(-PAGE)}>${t('table.before')}</button>
-        <span class="note">${t('table.range', { from: whole(Math.min(all, this.from + 1)), to: whole(Math.min(all, this.from + PAGE)), all: whole(all) })}</span>
-        <button type="button" class="quiet" ?disabled=${this.from + PAGE >= all} @click=${this.#page(PAGE)}>${t('table.after')}</button>
+        <button type="button" class="quiet" ?disabled=${from === 0} @click=${this.#page(-PAGE)}>${t('table.before')}</button>
+        <span class="note">${t('table.range', { from: whole(Math.min(all, from + 1)), to: whole(Math.min(all, from + PAGE)), all: whole(all) })}</span>
+        <button type="button" class="quiet" ?disabled=${from + PAGE >= all} @click=${this.#page(PAGE)}>${t('table.after')}</button>
       </div>`;
   }
 
@@ -140,17 +139,16 @@ export class SamplerPanel extends DeepPanel {
   }
 
   readonly #page = (by: number) => () => {
-    this.from = Math.max(0, this.from + by);
+    const { view } = this.ws;
+    view.set({ from: Math.max(0, view.values.from + by) });
   };
 
   readonly #onSearch = (event: InputEvent): void => {
-    this.search = (event.target as HTMLInputElement).value;
-    this.from = 0;
+    this.ws.view.set({ search: (event.target as HTMLInputElement).value, from: 0 });
   };
 
   readonly #onDraw = (): void => {
-    this.draws = this.draws > 0 ? 0 : DRAWS;
-    this.from = 0;
+    this.ws.view.set({ draws: !this.ws.view.values.draws, from: 0 });
   };
 }
 

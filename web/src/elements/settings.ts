@@ -7,13 +7,14 @@ export const CHOICES = {
   contrast: ['auto', 'more', 'normal'],
   size: ['normal', 'large', 'presenter'],
   language: ['auto', ...LANGUAGES],
+  files: ['keep', 'drop'],
 } as const;
 
 export type SettingName = keyof typeof CHOICES;
 export type SettingValues = { readonly [Name in SettingName]: (typeof CHOICES)[Name][number] };
 
 const KEY = 'glassbox.settings';
-const NONE: SettingValues = { theme: 'auto', contrast: 'auto', size: 'normal', language: 'auto' };
+const NONE: SettingValues = { theme: 'auto', contrast: 'auto', size: 'normal', language: 'auto', files: 'keep' };
 
 /** How the reader wants the page: as the system has it, or as chosen here. Choices are kept on this machine. */
 export class Settings extends Store {
@@ -58,7 +59,7 @@ export class Settings extends Store {
     root.dataset['contrast'] = more ? 'more' : 'normal';
     root.dataset['size'] = size;
     root.lang = this.language;
-    setGround({ dark, contrast: more });
+    setGround({ dark, contrast: more, type: Number.parseFloat(getComputedStyle(root).fontSize) / 16 || 1 });
     setLanguage(this.language);
     this.changed();
   }
@@ -87,6 +88,7 @@ function remembered(): SettingValues {
       contrast: known('contrast') as SettingValues['contrast'],
       size: known('size') as SettingValues['size'],
       language: known('language') as SettingValues['language'],
+      files: known('files') as SettingValues['files'],
     };
   } catch {
     return NONE;

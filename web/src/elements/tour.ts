@@ -1,4 +1,4 @@
-import { css, html, nothing, type TemplateResult } from 'lit';
+import { css, html, nothing, type LitElement, type TemplateResult } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import { controls, shared, View } from '../views/element.js';
 import { t, type TextKey } from '../views/text.js';
@@ -55,6 +55,7 @@ const STEPS: readonly Step[] = [
 export class Tour extends View {
   @property({ attribute: false }) ws!: Workspace;
   @state() private at: number | null = null;
+  #marked: Element | null = null;
 
   static override readonly styles = [
     shared,
@@ -138,14 +139,25 @@ export class Tour extends View {
     if (!step || !this.ws.ready) return;
     step.act(this.ws);
     const root = this.getRootNode();
-    const part = root instanceof ShadowRoot ? root.querySelector(step.part) : null;
-    // A section without a box of its own is found by its first child.
-    const shown = part?.shadowRoot?.querySelector('section') ?? part;
-    shown?.scrollIntoView({ block: 'nearest' });
+    const part = root instanceof ShadowRoot ? root.querySelector<LitElement>(step.part) : null;
+    void part?.updateComplete.then(() => {
+      if (this.at === at) this.#mark(part);
+    });
   };
+
+  /** Frames the part that is spoken of and brings it into sight. */
+  #mark(part: LitElement | null): void {
+    this.#marked?.removeAttribute('data-toured');
+    // A part without a box of its own is found by what is in it; of two heads the large one.
+    const inside = part?.shadowRoot?.querySelectorAll('section, [role="tabpanel"]');
+    this.#marked = inside?.item(inside.length - 1) ?? null;
+    this.#marked?.setAttribute('data-toured', '');
+    this.#marked?.scrollIntoView({ block: 'nearest' });
+  }
 
   readonly #end = (): void => {
     this.at = null;
+    this.#mark(null);
   };
 
   readonly #onKey = (event: KeyboardEvent): void => {

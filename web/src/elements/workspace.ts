@@ -3,16 +3,18 @@ import { currentLanguage } from '../views/environment.js';
 import { tokenText } from '../views/label.js';
 import { t } from '../views/text.js';
 import { Analysis } from './analysis.js';
+import { Branching } from './branching.js';
 import { Edits } from './edits.js';
 import { Generation } from './generation.js';
 import { History } from './history.js';
 import { houseModel, readRecorded, type HouseModel } from './house.js';
 import { Inspection } from './inspection.js';
+import { KeptFiles } from './kept-files.js';
 import { checked, fromFragment, toFragment, type ModelOrigin, type PageState } from './link.js';
 import { Session } from './session.js';
 import { Settings } from './settings.js';
 import { Store } from './store.js';
-import { PLAIN_VIEW, ViewState } from './view-state.js';
+import { NO_PLACE, PLAIN_VIEW, ViewState } from './view-state.js';
 import type { DevicePreference } from '../client/index.js';
 
 const REMEMBER_AFTER_MS = 400;
@@ -32,9 +34,11 @@ export class Workspace extends Store {
   readonly edits = new Edits();
   readonly view = new ViewState();
   readonly history = new History<PageState>();
+  readonly files = new KeptFiles();
   readonly session: Session;
   readonly inspection: Inspection;
   readonly generation: Generation;
+  readonly branching: Branching;
   /** How each token of the prompt was expected. */
   readonly expected: Analysis<object, Surprisals>;
   /** What the heads do on this prompt. */
@@ -56,6 +60,7 @@ export class Workspace extends Store {
     this.session = new Session(device, allowSoftware);
     this.inspection = new Inspection(this.session, this.edits);
     this.generation = new Generation(this.session, this.inspection, this.edits);
+    this.branching = new Branching(this.session, this.inspection, this.edits);
     this.expected = new Analysis(this.session, (_, signal) => this.model.analysis.surprisal({ ...this.run, signal }));
     this.heads = new Analysis(this.session, ({ thumbnails }, signal) =>
       this.model.analysis.heads({ ...this.run, ...(thumbnails > 0 ? { thumbnails } : {}), signal }),
@@ -63,7 +68,10 @@ export class Workspace extends Store {
     this.session.subscribe(() => {
       if (this.session.model !== this.#model) this.#adopt(this.session.model);
     });
-    for (const store of [this.edits, this.view, this.inspection, this.generation]) {
+    this.settings.subscribe(() => {
+      if (this.settings.values.files === 'drop' && this.files.kept) void this.files.forget();
+    });
+    for (const store of [this.edits, this.view, this.inspection, this.generation, this.branching]) {
       store.subscribe(() => {
         this.#rememberSoon();
       });
@@ -76,6 +84,15 @@ export class Workspace extends Store {
   }
   get house(): HouseModel | null {
     return this.#house;
+  }
+  /** Whether the model is from files of the reader's own. */
+  get local(): boolean {
+    return this.#origin?.kind === 'files';
+  }
+  /** Whether a visitor sees what the site itself shows, and not what someone has left or sent. */
+  get introduces(): boolean {
+    const own = this.#origin?.kind === 'house' || this.inspection.recorded;
+    return own && fromFragment(location.hash) === null;
   }
   get fingerprint(): string {
     return this.#fingerprint;
@@ -103,6 +120,12 @@ export class Workspace extends Store {
   /** Opens what a link, the last visit or the site itself has to show. */
   async begin(empty = false): Promise<void> {
     this.#pending = fromFragment(location.hash) ?? (empty ? null : kept());
+    const there = this.#fingerprint !== '' && this.#pending?.model?.fingerprint === this.#fingerprint;
+    if (this.#pending && there) {
+      this.apply(this.#pending);
+      this.#pending = null;
+      return;
+    }
     this.#house = houseModel(document.baseURI);
     const origin = this.#pending?.model?.origin ?? (this.#house && !empty ? { kind: 'house' as const } : null);
     if (origin?.kind === 'house' && this.#house) {
@@ -116,8 +139,12 @@ export class Workspace extends Store {
     } else if (origin?.kind === 'urls') {
       await this.open({ urls: origin.urls }, this.#pending?.model?.name ?? '', origin);
     } else if (this.#pending?.model) {
+      const { name, fingerprint } = this.#pending.model;
+      const kept = await this.files.read();
+      // Of one's own last visit these are the files; a link must have named them.
+      if (kept && (!location.hash || kept.fingerprint === fingerprint) && (await this.open([...kept.files], kept.name, origin ?? { kind: 'files' }))) return;
       await this.session.start();
-      this.session.tell(t('notice.dropAgain', { name: this.#pending.model.name }), t('notice.dropAgainHint'));
+      this.session.tell(t('notice.dropAgain', { name }), t('notice.dropAgainHint'));
     } else {
       this.changed();
       await this.session.start();
@@ -135,12 +162,13 @@ export class Workspace extends Store {
     this.#origin = origin;
     const opened = await this.session.open(source, name);
     if (!opened && this.#origin === origin) this.#origin = before;
+    if (opened && Array.isArray(source) && this.settings.values.files === 'keep') void this.#keepFiles(name, source as readonly File[]);
     return opened;
   }
 
   /** All that is needed to see the same again. */
   state(): PageState {
-    const { inspection, generation, view } = this;
+    const { inspection, generation, branching, view } = this;
     const ids = inspection.tokens.map(({ id }) => id);
     const { layer, head } = inspection.chosen;
     return {
@@ -152,7 +180,9 @@ export class Workspace extends Store {
       maxNewTokens: generation.maxNewTokens,
       head: [layer, head],
       locked: inspection.locked !== null,
-      view: view.values,
+      view: view.chosen,
+      generated: generation.made,
+      branches: branching.saved,
     };
   }
 
@@ -165,10 +195,15 @@ export class Workspace extends Store {
     if (now.model && JSON.stringify([now.text, now.ids, now.changes]) === JSON.stringify([text, ids, state.changes])) {
       this.inspection.lock({ layer: head[0], head: head[1] });
       if (!locked) this.inspection.lock(null);
+      this.generation.restore(state.generated);
+      this.branching.restore(state.branches);
       return;
     }
+    this.generation.discard();
     this.inspection.restore({ text, ids, head, locked, model: state.model?.name ?? '' }, () => {
       this.edits.set(state.changes);
+      this.generation.restore(state.generated);
+      this.branching.restore(state.branches);
     });
   }
 
@@ -236,10 +271,17 @@ export class Workspace extends Store {
     if (model && pending) this.apply(pending);
     else {
       this.edits.set([]);
-      this.view.set({ pins: [], position: null });
+      this.view.set({ ...NO_PLACE, pins: [], against: null, part: null, neuron: 0 });
     }
     if (model) void this.#readFingerprint(model, pending);
     this.changed();
+  }
+
+  async #keepFiles(name: string, files: readonly File[]): Promise<void> {
+    const there = this.files.kept?.files;
+    if (there?.length === files.length && there.every((file, i) => file === files[i])) return;
+    await this.files.keep(name, files);
+    if (this.#fingerprint !== '') await this.files.mark(this.#fingerprint);
   }
 
   async #readFingerprint(model: Model, wanted: PageState | null): Promise<void> {
@@ -247,6 +289,7 @@ export class Workspace extends Store {
       const { fingerprint } = await model.analysis.fingerprint();
       if (this.#model !== model) return;
       this.#fingerprint = fingerprint;
+      if (this.#origin?.kind === 'files') void this.files.mark(fingerprint);
       const other = wanted?.model?.fingerprint ?? '';
       if (other !== '' && other !== fingerprint) this.session.tell(t('notice.otherModel'), t('notice.otherModelHint'));
       this.changed();
@@ -269,9 +312,11 @@ export class Workspace extends Store {
 
   #remember(): void {
     // Half a change is nothing to come back to.
-    if (!this.#model || this.inspection.running || this.generation.running) return;
+    if (!this.#model || this.inspection.running || this.generation.running || this.branching.busy) return;
     const state = this.state();
     this.history.record(state);
+    // What was changed since is what a reload is to find, not what the link said.
+    if (this.history.canUndo && location.hash !== '') history.replaceState(null, '', location.pathname + location.search);
     try {
       localStorage.setItem(KEY, JSON.stringify(state));
     } catch {

@@ -1,17 +1,20 @@
 import { css, html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { customElement, property, query, state } from 'lit/decorators.js';
 import { ref } from 'lit/directives/ref.js';
+import { canvasStyles, ringAt } from './canvas-styles.js';
 import { CellCursor, type Cell } from './cell-cursor.js';
 import { differ, emit, shared, View } from './element.js';
 import { inSlices, pixelRatio, pointIn, sizeCanvas } from './heat-canvas.js';
 import { patternOf } from './label.js';
 import { rampFor, type Scale } from './ramp.js';
 import { paintPattern } from './raster.js';
+import { Resized } from './resized.js';
 import { t } from './text.js';
 import type { AttentionData, HeadIndex } from './types.js';
 
 const GAP = 2;
 const GROUP_GAP = 7;
+/** Side of a sign, at the type of 16 pixels, as in the styles. */
 const SIGN = 13;
 const GUTTER = { left: 26, top: 18 };
 const LARGEST = 76;
@@ -58,7 +61,7 @@ export class AttentionGrid extends View {
   @state() private layout: Layout = { side: SMALLEST, width: 0, height: 0 };
   @query('canvas') private readonly canvas!: HTMLCanvasElement | null;
   #stop: (() => void) | undefined;
-  readonly #resize = new ResizeObserver(() => {
+  protected readonly resized = new Resized(this, () => {
     this.#measure();
   });
   readonly #cursor = new CellCursor(
@@ -73,6 +76,7 @@ export class AttentionGrid extends View {
 
   static override readonly styles = [
     shared,
+    canvasStyles,
     css`
       :host {
         color: var(--ink-2);
@@ -85,50 +89,25 @@ export class AttentionGrid extends View {
         cursor: pointer;
         touch-action: manipulation;
       }
-      canvas {
-        display: block;
-      }
-      .ring {
-        position: absolute;
-        top: 0;
-        left: 0;
-        width: var(--w);
-        height: var(--w);
-        transform: translate(var(--x), var(--y));
-        border-radius: 3px;
-        pointer-events: none;
-        outline: 2px solid var(--ink);
-        outline-offset: 0;
-      }
       .sign {
         position: absolute;
         top: 0;
         left: 0;
         transform: translate(var(--x), var(--y));
-        width: 13px;
-        height: 13px;
+        width: 0.8125rem;
+        height: 0.8125rem;
         border-radius: 3px;
         background: var(--ink);
         color: var(--paper);
-        font: 600 9px/13px var(--mono);
+        font: 600 0.5625rem / 0.8125rem var(--mono);
         text-align: center;
         pointer-events: none;
-      }
-      .ring.selected {
-        outline: 3px solid var(--accent);
-        box-shadow: 0 0 0 4px var(--surface);
       }
     `,
   ];
 
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.#resize.observe(this);
-  }
-
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    this.#resize.disconnect();
     this.#stop?.();
   }
 
@@ -148,8 +127,8 @@ export class AttentionGrid extends View {
     >
       <canvas aria-hidden="true"></canvas>
       ${this.signs.map((sign) => this.#sign(sign))}
-      ${this.selected ? this.#ring(this.selected, 'selected') : nothing}
-      ${active && !sameHead(active, this.selected) ? this.#ring(active, 'active') : nothing}
+      ${this.selected ? this.#ring(this.selected, 'locked') : nothing}
+      ${active && !sameHead(active, this.selected) ? this.#ring(active, '') : nothing}
       <div role="row" aria-rowindex=${(active?.layer ?? 0) + 1} class="sr-only">
         <span
           id="active"
@@ -164,11 +143,9 @@ export class AttentionGrid extends View {
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has('selected')) this.#cursor.lock(toCell(this.selected));
-    if (changed.has('data') || changed.has('group')) {
-      const previous = changed.get('data');
-      const shape = (data: AttentionData | null | undefined): string => `${data?.layers.length}×${data?.heads}`;
-      if (changed.has('group') || shape(previous) !== shape(this.data)) this.#measure();
-    }
+    const shape = (data: AttentionData | null | undefined): string => `${data?.layers.length}×${data?.heads}`;
+    const reshaped = changed.has('data') && shape(changed.get('data')) !== shape(this.data);
+    if (reshaped || changed.has('group') || (changed as PropertyValues).has('ground')) this.#measure();
   }
 
   protected override updated(changed: PropertyValues): void {
@@ -179,21 +156,22 @@ export class AttentionGrid extends View {
     const { data } = this;
     if (!data) return;
     const gaps = this.#groupGaps(data.heads);
-    const byWidth = Math.floor((this.clientWidth - GUTTER.left - gaps) / data.heads) - GAP;
+    const { left, top } = this.#gutter();
+    const byWidth = Math.floor((this.clientWidth - left - gaps) / data.heads) - GAP;
     const byHeight = Math.floor((globalThis.innerHeight * SHARE) / data.layers.length) - GAP;
     const side = Math.max(SMALLEST, Math.min(LARGEST, byWidth, Math.max(LEGIBLE, byHeight)));
     const pitch = side + GAP;
     this.layout = {
       side,
-      width: GUTTER.left + data.heads * pitch + gaps,
-      height: GUTTER.top + data.layers.length * pitch,
+      width: left + data.heads * pitch + gaps,
+      height: top + data.layers.length * pitch,
     };
   }
 
   #paint(): void {
     const { data, canvas } = this;
     this.#stop?.();
-    if (!data || !canvas || this.layout.width <= GUTTER.left) return;
+    if (!data || !canvas || this.layout.width <= this.#gutter().left) return;
     const context = sizeCanvas(canvas, this.layout.width, this.layout.height);
     if (!context) return;
     this.#paintAxes(context, data);
@@ -245,22 +223,24 @@ export class AttentionGrid extends View {
   #paintAxes(context: CanvasRenderingContext2D, { layers, heads }: AttentionData): void {
     const style = getComputedStyle(this);
     const pitch = this.layout.side + GAP;
-    const every = Math.max(1, Math.ceil(15 / pitch));
+    const { type } = this.ground;
+    const gutter = this.#gutter();
+    const every = Math.max(1, Math.ceil((15 * type) / pitch));
     context.save();
     context.scale(pixelRatio(), pixelRatio());
     context.fillStyle = style.color;
-    context.font = `11px ${style.fontFamily}`;
+    context.font = `${11 * type}px ${style.fontFamily}`;
     context.textBaseline = 'middle';
     context.textAlign = 'right';
     for (let layer = 0; layer < layers.length; layer += every) {
       const { y } = this.#origin({ layer, head: 0 });
-      context.fillText(String(layer), GUTTER.left - 6, y + this.layout.side / 2);
+      context.fillText(String(layer), gutter.left - 6, y + this.layout.side / 2);
     }
     context.textAlign = 'center';
-    const across = Math.max(1, Math.ceil(20 / pitch));
+    const across = Math.max(1, Math.ceil((20 * type) / pitch));
     for (let head = 0; head < heads; head += across) {
       const { x } = this.#origin({ layer: 0, head });
-      context.fillText(String(head), x + this.layout.side / 2, GUTTER.top / 2);
+      context.fillText(String(head), x + this.layout.side / 2, gutter.top / 2);
     }
     context.restore();
   }
@@ -268,7 +248,14 @@ export class AttentionGrid extends View {
   #origin({ layer, head }: HeadIndex): { x: number; y: number } {
     const pitch = this.layout.side + GAP;
     const gap = this.group > 1 ? Math.floor(head / this.group) * GROUP_GAP : 0;
-    return { x: GUTTER.left + head * pitch + gap, y: GUTTER.top + layer * pitch };
+    const { left, top } = this.#gutter();
+    return { x: left + head * pitch + gap, y: top + layer * pitch };
+  }
+
+  /** Space for the numbers of layers and heads. */
+  #gutter(): { left: number; top: number } {
+    const { type } = this.ground;
+    return { left: GUTTER.left * type, top: GUTTER.top * type };
   }
 
   /** Space between the groups of heads that share keys and values. */
@@ -280,7 +267,7 @@ export class AttentionGrid extends View {
     const { x, y } = this.#origin(head);
     // In a thumbnail too small for a letter the sign would hide the pattern.
     if (this.layout.side < LEGIBLE) return nothing;
-    const left = x + this.layout.side - SIGN - 1;
+    const left = x + this.layout.side - SIGN * this.ground.type - 1;
     return html`<span class="sign" aria-hidden="true" .style=${`--x:${left}px;--y:${y + 1}px`}>${sign}</span>`;
   }
 
@@ -295,14 +282,14 @@ export class AttentionGrid extends View {
 
   #ring(head: HeadIndex, kind: string): TemplateResult {
     const { x, y } = this.#origin(head);
-    return html`<div class="ring ${kind}" .style=${`--x:${x}px;--y:${y}px;--w:${this.layout.side}px`}></div>`;
+    return html`<div class="ring ${kind}" .style=${ringAt(x, y, this.layout.side, this.layout.side)}></div>`;
   }
 
   #cellAt(event: MouseEvent): Cell | null {
     if (!this.canvas) return null;
     const { x, y } = pointIn(this.canvas, event);
     const pitch = this.layout.side + GAP;
-    const row = Math.floor((y - GUTTER.top) / pitch);
+    const row = Math.floor((y - this.#gutter().top) / pitch);
     for (let column = 0; column < (this.data?.heads ?? 0); column++) {
       const start = this.#origin({ layer: 0, head: column }).x;
       if (x >= start && x < start + pitch) return row < 0 ? null : { row, column };

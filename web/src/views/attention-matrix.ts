@@ -1,18 +1,20 @@
 import { css, html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { customElement, property, query, state } from 'lit/decorators.js';
 import { ref } from 'lit/directives/ref.js';
+import { canvasStyles, ringAt } from './canvas-styles.js';
 import { CellCursor, type Cell } from './cell-cursor.js';
-import { controls, emit, shared, View } from './element.js';
+import { controls, differ, emit, shared, View } from './element.js';
 import { weight } from './format.js';
 import { clip } from './glyphs.js';
 import { pixelRatio, pointIn, sizeCanvas } from './heat-canvas.js';
 import type { Keepable } from './keep.js';
 import { tokenText } from './label.js';
-import { divergingFor, place as placeOn, placeSigned, rampFor, type Ramp, type Scale } from './ramp.js';
+import { divergingFor, place, placeSigned, rampFor, type Ramp, type Scale } from './ramp.js';
 import { rect, text, type SvgPicture } from './svg.js';
 import type { Table } from './table.js';
 import { t } from './text.js';
 import { paintPattern, weightAt, type Pattern } from './raster.js';
+import { Resized } from './resized.js';
 import type { TokenLabel } from './types.js';
 import { fitWindow, showCell, zoom, type SquareWindow } from './zoom.js';
 
@@ -29,24 +31,28 @@ interface Layout {
  * One head's attention, large: rows are queries (the token that looks), columns keys (the token looked at).
  *
  * @fires gb-cell - `{ query, key } | null`: the cell to read, hovered or locked
+ * @fires gb-cell-pick - `{ query, key } | null`: the cell that was locked or released
  */
 @customElement('gb-attention-matrix')
 export class AttentionMatrix extends View implements Keepable {
   @property({ attribute: false }) pattern: Pattern | null = null;
   @property({ attribute: false }) tokens: readonly TokenLabel[] = [];
   @property() scale: Scale = 'sqrt';
+  /** The cell that is locked. */
+  @property({ attribute: false, hasChanged: differ }) selected: AttentionCell | null = null;
   @state() private layout: Layout = { gutter: 60, side: 0 };
   @state() private window: SquareWindow = { top: 0, left: 0, count: 0 };
   @query('canvas') private readonly canvas!: HTMLCanvasElement | null;
-  readonly #resize = new ResizeObserver(() => {
+  protected readonly resized = new Resized(this, () => {
     this.#measure();
   });
   readonly #cursor = new CellCursor(
     this,
     () => ({ rows: this.pattern?.size ?? 0, width: (row) => row + 1 }),
-    ({ cell }) => {
+    ({ cell, locked }) => {
       if (cell) this.window = showCell(this.window, cell);
-      emit(this, 'gb-cell', cell && { query: cell.row, key: cell.column });
+      emit(this, 'gb-cell', toAttention(cell));
+      if (differ(toAttention(locked), this.selected)) emit(this, 'gb-cell-pick', toAttention(locked));
     },
     (event) => this.#cellAt(event),
   );
@@ -54,6 +60,7 @@ export class AttentionMatrix extends View implements Keepable {
   static override readonly styles = [
     shared,
     controls,
+    canvasStyles,
     css`
       :host {
         color: var(--ink-2);
@@ -64,9 +71,6 @@ export class AttentionMatrix extends View implements Keepable {
         overflow: hidden;
         cursor: crosshair;
         touch-action: manipulation;
-      }
-      canvas {
-        display: block;
       }
       .band,
       .cell,
@@ -108,16 +112,6 @@ export class AttentionMatrix extends View implements Keepable {
     `,
   ];
 
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.#resize.observe(this);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#resize.disconnect();
-  }
-
   toTable(): Table {
     const { pattern } = this;
     const columns = [{ name: t('attention.query') }, { name: t('attention.key') }, { name: t('attention.weight'), show: weight }];
@@ -141,24 +135,20 @@ export class AttentionMatrix extends View implements Keepable {
       const query = window.top + i;
       for (let j = 0; j < window.count && window.left + j <= query; j++) {
         const value = weightAt(pattern, query, window.left + j);
-        const at = pattern.signed ? placeSigned(value, this.scale) : placeOn(value, this.scale);
+        const at = pattern.signed ? placeSigned(value, this.scale) : place(value, this.scale);
         parts.push(rect(gutter + j * size, gutter + i * size, size * 0.96, size * 0.96, ramp.css(at)));
       }
-      if (i % Math.max(1, Math.ceil(LABEL_SPACE / size)) !== 0) continue;
+      if (i % Math.max(1, Math.ceil((LABEL_SPACE * this.ground.type) / size)) !== 0) continue;
       const middle = gutter + (i + 0.5) * size;
-      parts.push(text(gutter - 5, middle, this.#label(query), { anchor: 'end', mono: true, fill }));
-      parts.push(text(middle, gutter - 5, this.#label(window.left + i), { turn: -90, mono: true, fill }));
+      const words = { size: 11 * this.ground.type, mono: true, fill };
+      parts.push(text(gutter - 5, middle, this.#label(query), { ...words, anchor: 'end' }));
+      parts.push(text(middle, gutter - 5, this.#label(window.left + i), { ...words, turn: -90 }));
     }
     return { width: gutter + side, height: gutter + side, body: parts.join('') };
   }
 
   #ramp({ signed }: Pattern): Ramp {
     return signed ? divergingFor(this.ground) : rampFor(this.ground);
-  }
-
-  /** Releases the locked cell. */
-  release(): void {
-    this.#cursor.reset();
   }
 
   override render(): TemplateResult | typeof nothing {
@@ -191,11 +181,14 @@ export class AttentionMatrix extends View implements Keepable {
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
+    if (changed.has('selected')) this.#cursor.lock(this.#locked());
+    if ((changed as PropertyValues).has('ground')) this.#measure();
     if (!changed.has('pattern') && !changed.has('tokens')) return;
     const size = this.pattern?.size ?? 0;
     if ((changed.get('pattern')?.size ?? -1) !== size || changed.has('tokens')) {
       // Other tokens: what was locked means something else now.
       if (changed.get('tokens') !== undefined || size === 0) this.#cursor.reset();
+      this.#cursor.lock(this.#locked());
       this.window = fitWindow(size);
     }
     this.#measure();
@@ -206,10 +199,18 @@ export class AttentionMatrix extends View implements Keepable {
     if (painted.some((name) => changed.has(name))) this.#paint();
   }
 
+  /** The locked cell, where these tokens have it. */
+  #locked(): Cell | null {
+    const { selected, pattern } = this;
+    const there = selected && selected.key >= 0 && selected.key <= selected.query && selected.query < (pattern?.size ?? 0);
+    return there ? { row: selected.query, column: selected.key } : null;
+  }
+
   #measure(): void {
     const longest = this.tokens.reduce((n, token) => Math.max(n, label(token).length), 1);
-    const gutter = Math.min(84, 12 + longest * 7.4);
-    const room = Math.min(LARGEST, this.clientWidth - 2, globalThis.innerHeight * 0.68);
+    const { type } = this.ground;
+    const gutter = Math.min(84, 12 + longest * 7.4) * type;
+    const room = Math.min(LARGEST * type, this.clientWidth - 2, globalThis.innerHeight * 0.68);
     const layout = { gutter, side: Math.max(0, Math.floor(room - gutter)) };
     if (layout.gutter !== this.layout.gutter || layout.side !== this.layout.side) this.layout = layout;
   }
@@ -248,10 +249,10 @@ export class AttentionMatrix extends View implements Keepable {
     const { gutter, side } = this.layout;
     const { top, left, count } = this.window;
     const cell = side / count;
-    const every = Math.max(1, Math.ceil(LABEL_SPACE / cell));
+    const every = Math.max(1, Math.ceil((LABEL_SPACE * this.ground.type) / cell));
     const style = getComputedStyle(this);
     context.fillStyle = style.color;
-    context.font = `11px ${style.getPropertyValue('--mono') || 'monospace'}`;
+    context.font = `${11 * this.ground.type}px ${style.getPropertyValue('--mono') || 'monospace'}`;
     context.direction = 'ltr';
     context.textBaseline = 'middle';
     for (let i = 0; i < count; i += every) {
@@ -276,9 +277,9 @@ export class AttentionMatrix extends View implements Keepable {
     const across = Math.min(side, (row + 1 - left) * size);
     const locked = this.#cursor.locked ? 'locked' : '';
     const down = Math.min(side, (top + count - row) * size + (row - column) * size);
-    return html`<div class="band query" .style=${place(gutter, y, across, size)}></div>
-      <div class="band key" .style=${place(x, gutter + (Math.max(column, top) - top) * size, size, down)}></div>
-      <div class="cell ${locked}" .style=${place(x, y, size, size)}></div>`;
+    return html`<div class="band query" .style=${ringAt(gutter, y, across, size)}></div>
+      <div class="band key" .style=${ringAt(x, gutter + (Math.max(column, top) - top) * size, size, down)}></div>
+      <div class="cell ${locked}" .style=${ringAt(x, y, size, size)}></div>`;
   }
 
   #zoomControls({ size }: Pattern): TemplateResult | typeof nothing {
@@ -318,12 +319,12 @@ export class AttentionMatrix extends View implements Keepable {
   }
 }
 
-function label(token: TokenLabel): string {
-  return clip(tokenText(token), LABEL_CHARACTERS);
+function toAttention(cell: Cell | null): AttentionCell | null {
+  return cell && { query: cell.row, key: cell.column };
 }
 
-function place(x: number, y: number, width: number, height: number): string {
-  return `--x:${x}px;--y:${y}px;--w:${width}px;--h:${height}px`;
+function label(token: TokenLabel): string {
+  return clip(tokenText(token), LABEL_CHARACTERS);
 }
 
 /** A cell of an attention matrix. */
@@ -338,5 +339,6 @@ declare global {
   }
   interface HTMLElementEventMap {
     'gb-cell': CustomEvent<AttentionCell | null>;
+    'gb-cell-pick': CustomEvent<AttentionCell | null>;
   }
 }

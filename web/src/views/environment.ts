@@ -10,10 +10,12 @@ export type Language = (typeof LANGUAGES)[number];
 export interface Ground {
   readonly dark: boolean;
   readonly contrast: boolean;
+  /** How large type is: 1 where the page's is 16 pixels. What is painted grows with it. */
+  readonly type: number;
 }
 
 let language: Language = 'en';
-let ground: Ground = { dark: false, contrast: false };
+let ground: Ground = { dark: false, contrast: false, type: 1 };
 const watchers = new Set<() => void>();
 
 export function currentLanguage(): Language {
@@ -31,7 +33,7 @@ export function setLanguage(next: Language): void {
 }
 
 export function setGround(next: Ground): void {
-  if (next.dark === ground.dark && next.contrast === ground.contrast) return;
+  if (next.dark === ground.dark && next.contrast === ground.contrast && next.type === ground.type) return;
   ground = next;
   tell();
 }

@@ -13,6 +13,8 @@ export interface HeatLayout {
   readonly columns: number;
   /** Whether column labels stand upright. */
   readonly turned: boolean;
+  /** How large type is; 1 where the page's is 16 pixels. */
+  readonly type: number;
 }
 
 export interface HeatShape {
@@ -33,19 +35,19 @@ const SMALLEST = { width: 3, height: 9 };
 const WORD = { least: 54, most: 96, height: 24 };
 
 /** Fits a heat map into a width; cells that would be too small make it wider than that. */
-export function layOut(shape: HeatShape, width: number, zoomed = 1): HeatLayout {
-  const left = Math.min(120, 14 + shape.rowLabel * CHARACTER);
+export function layOut(shape: HeatShape, width: number, type = 1): HeatLayout {
+  const left = Math.min(120, 14 + shape.rowLabel * CHARACTER) * type;
   const gaps = shape.group > 0 ? (Math.ceil(shape.columns / shape.group) - 1) * GROUP_GAP : 0;
   const share = Math.max(0, width - left - gaps - 1) / Math.max(1, shape.columns);
-  const least = shape.words ? WORD.least : SMALLEST.width;
-  const most = shape.words ? WORD.most : LARGEST.width;
-  const cellWidth = Math.min(most, Math.max(least, share)) * zoomed;
-  const turned = shape.columnLabel * CHARACTER + 4 > cellWidth;
-  const top = turned ? Math.min(84, 10 + shape.columnLabel * CHARACTER) : 20;
+  const least = shape.words ? WORD.least * type : SMALLEST.width;
+  const most = (shape.words ? WORD.most : LARGEST.width) * type;
+  const cellWidth = Math.min(most, Math.max(least, share));
+  const turned = shape.columnLabel * CHARACTER * type + 4 > cellWidth;
+  const top = (turned ? Math.min(84, 10 + shape.columnLabel * CHARACTER) : 20) * type;
   const rows = Math.max(1, shape.rows);
-  const high = Math.max(cellWidth * 0.8, Math.min(18, 240 / rows));
-  const cellHeight = shape.words ? WORD.height : Math.max(SMALLEST.height, Math.min(LARGEST.height, high, 420 / rows));
-  return { left, top, cellWidth, cellHeight, group: shape.group, rows: shape.rows, columns: shape.columns, turned };
+  const high = Math.max(cellWidth * 0.8, Math.min(18 * type, 240 / rows));
+  const cellHeight = shape.words ? WORD.height * type : Math.max(SMALLEST.height * type, Math.min(LARGEST.height * type, high, 420 / rows));
+  return { left, top, cellWidth, cellHeight, group: shape.group, rows: shape.rows, columns: shape.columns, turned, type };
 }
 
 /** Left edge of a column. */

@@ -1,8 +1,9 @@
 import { css, html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { customElement, property, query, state } from 'lit/decorators.js';
 import { ref } from 'lit/directives/ref.js';
+import { canvasStyles, ringAt } from './canvas-styles.js';
 import { CellCursor, type Cell } from './cell-cursor.js';
-import { controls, emit, shared, View } from './element.js';
+import { emit, shared, View } from './element.js';
 import { significant } from './format.js';
 import { clip } from './glyphs.js';
 import { pixelRatio, pointIn, sizeCanvas } from './heat-canvas.js';
@@ -10,6 +11,7 @@ import { cellAtPoint, columnAt, layOut, rowAt, sizeOf, type HeatLayout } from '.
 import { paintHeat, svgOfHeat, type HeatPaint } from './heat-paint.js';
 import type { Keepable } from './keep.js';
 import { divergingFor, rampFor, type Ramp } from './ramp.js';
+import { Resized } from './resized.js';
 import type { SvgPicture } from './svg.js';
 import type { Table } from './table.js';
 import { t } from './text.js';
@@ -53,7 +55,7 @@ export class HeatMap extends View implements Keepable {
   @property({ attribute: false }) show: (value: number) => string = (value) => significant(value, 4);
   @state() private layout: HeatLayout | null = null;
   @query('canvas') private readonly canvas!: HTMLCanvasElement | null;
-  readonly #resize = new ResizeObserver(() => {
+  protected readonly resized = new Resized(this, () => {
     this.#measure();
   });
   readonly #cursor = new CellCursor(
@@ -69,7 +71,7 @@ export class HeatMap extends View implements Keepable {
 
   static override readonly styles = [
     shared,
-    controls,
+    canvasStyles,
     css`
       :host {
         min-width: 0;
@@ -86,24 +88,6 @@ export class HeatMap extends View implements Keepable {
         width: max-content;
         cursor: crosshair;
         touch-action: manipulation;
-      }
-      canvas {
-        display: block;
-      }
-      .ring {
-        position: absolute;
-        top: 0;
-        left: 0;
-        width: var(--w);
-        height: var(--h);
-        transform: translate(var(--x), var(--y));
-        pointer-events: none;
-        outline: 2px solid var(--ink);
-        border-radius: 2px;
-      }
-      .ring.locked {
-        outline: 3px solid var(--accent);
-        box-shadow: 0 0 0 4px var(--surface);
       }
       .legend {
         display: flex;
@@ -128,16 +112,6 @@ export class HeatMap extends View implements Keepable {
       }
     `,
   ];
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.#resize.observe(this);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#resize.disconnect();
-  }
 
   /** The cell under a pointer. */
   cellAt(event: MouseEvent): Cell | null {
@@ -209,7 +183,7 @@ export class HeatMap extends View implements Keepable {
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has('selected')) this.#cursor.lock(this.selected);
-    if (changed.has('data')) this.#measure();
+    if (changed.has('data') || (changed as PropertyValues).has('ground')) this.#measure();
   }
 
   protected override updated(changed: PropertyValues): void {
@@ -228,7 +202,7 @@ export class HeatMap extends View implements Keepable {
       group: data.group ?? 0,
       words: data.words !== undefined,
     };
-    this.layout = layOut(shape, this.clientWidth);
+    this.layout = layOut(shape, this.clientWidth, this.ground.type);
   }
 
   #paint(): void {
@@ -277,7 +251,7 @@ export class HeatMap extends View implements Keepable {
     if (!layout || row >= layout.rows || column >= layout.columns) return nothing;
     const x = columnAt(layout, column);
     const y = rowAt(layout, row);
-    return html`<div class="ring ${kind}" .style=${`--x:${x}px;--y:${y}px;--w:${layout.cellWidth}px;--h:${layout.cellHeight}px`}></div>`;
+    return html`<div class="ring ${kind}" .style=${ringAt(x, y, layout.cellWidth, layout.cellHeight)}></div>`;
   }
 
   #describe(data: HeatData, { row, column }: Cell): string {

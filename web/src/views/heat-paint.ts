@@ -21,6 +21,7 @@ export interface HeatPaint {
 const CHARACTER = 6.7;
 /** Space that a label needs not to touch the next. */
 const LABEL = 12;
+const TYPE = 11;
 
 /** Where a value is on the ramp, from 0 to 1. */
 export function placeOf(value: number, limit: number, signed: boolean): number {
@@ -34,7 +35,7 @@ export function paintHeat(context: CanvasRenderingContext2D, paint: HeatPaint): 
   const gap = cellWidth > 8 && cellHeight > 8 ? 1 : 0;
   context.textBaseline = 'middle';
   context.direction = 'ltr';
-  context.font = `11px ${mono}`;
+  context.font = `${TYPE * layout.type}px ${mono}`;
   for (let row = 0; row < layout.rows; row++) {
     const y = rowAt(layout, row);
     for (let column = 0; column < layout.columns; column++) {
@@ -49,7 +50,7 @@ export function paintHeat(context: CanvasRenderingContext2D, paint: HeatPaint): 
       if (word) {
         context.fillStyle = ramp.ink(place);
         context.textAlign = 'center';
-        context.fillText(clip(word, wordLength(cellWidth)), x + cellWidth / 2, y + cellHeight / 2, cellWidth - 4);
+        context.fillText(clip(word, wordLength(cellWidth, layout.type)), x + cellWidth / 2, y + cellHeight / 2, cellWidth - 4);
       }
       if (paint.crossed?.has(at)) cross(context, x, y, cellWidth - gap, cellHeight - gap, ramp.ink(place));
     }
@@ -70,12 +71,12 @@ function cross(context: CanvasRenderingContext2D, x: number, y: number, width: n
 }
 
 function paintLabels(context: CanvasRenderingContext2D, { layout, rows, columns }: HeatPaint): void {
-  const { left, top, cellWidth, cellHeight, turned } = layout;
+  const { left, top, cellWidth, cellHeight, turned, type } = layout;
   context.textAlign = 'right';
-  for (let row = 0; row < rows.length; row += every(cellHeight)) {
+  for (let row = 0; row < rows.length; row += every(cellHeight, type)) {
     context.fillText(rows[row] ?? '', left - 6, rowAt(layout, row) + cellHeight / 2, left - 8);
   }
-  for (let column = 0; column < columns.length; column += every(cellWidth)) {
+  for (let column = 0; column < columns.length; column += every(cellWidth, type)) {
     const x = columnAt(layout, column) + cellWidth / 2;
     context.save();
     context.translate(x, turned ? top - 5 : top / 2);
@@ -86,17 +87,18 @@ function paintLabels(context: CanvasRenderingContext2D, { layout, rows, columns 
   }
 }
 
-function every(extent: number): number {
-  return Math.max(1, Math.ceil(LABEL / extent));
+function every(extent: number, type: number): number {
+  return Math.max(1, Math.ceil((LABEL * type) / extent));
 }
 
-function wordLength(width: number): number {
-  return Math.max(2, Math.floor((width - 4) / CHARACTER));
+function wordLength(width: number, type: number): number {
+  return Math.max(2, Math.floor((width - 4) / (CHARACTER * type)));
 }
 
 export function svgOfHeat(paint: HeatPaint): SvgPicture {
   const { layout, ramp, limit, signed, ink } = paint;
-  const { cellWidth, cellHeight, left, top, turned } = layout;
+  const { cellWidth, cellHeight, left, top, turned, type } = layout;
+  const size = TYPE * type;
   const parts: string[] = [];
   for (let row = 0; row < layout.rows; row++) {
     for (let column = 0; column < layout.columns; column++) {
@@ -109,18 +111,18 @@ export function svgOfHeat(paint: HeatPaint): SvgPicture {
       parts.push(rect(x, y, cellWidth - 1, cellHeight - 1, ramp.css(place)));
       const word = paint.words?.[at] ?? (paint.crossed?.has(at) ? '×' : '');
       if (word !== '') {
-        const style = { fill: ramp.ink(place), anchor: 'middle', mono: true } as const;
-        parts.push(text(x + cellWidth / 2, y + cellHeight / 2, clip(word, wordLength(cellWidth)), style));
+        const style = { fill: ramp.ink(place), anchor: 'middle', mono: true, size } as const;
+        parts.push(text(x + cellWidth / 2, y + cellHeight / 2, clip(word, wordLength(cellWidth, type)), style));
       }
     }
   }
   paint.rows.forEach((label, row) => {
-    if (row % every(cellHeight) === 0) parts.push(text(left - 6, rowAt(layout, row) + cellHeight / 2, label, { fill: ink, anchor: 'end' }));
+    if (row % every(cellHeight, type) === 0) parts.push(text(left - 6, rowAt(layout, row) + cellHeight / 2, label, { fill: ink, anchor: 'end', size }));
   });
   paint.columns.forEach((label, column) => {
-    if (column % every(cellWidth) !== 0) return;
+    if (column % every(cellWidth, type) !== 0) return;
     const x = columnAt(layout, column) + cellWidth / 2;
-    parts.push(turned ? text(x, top - 5, label, { fill: ink, turn: -90 }) : text(x, top / 2, label, { fill: ink, anchor: 'middle' }));
+    parts.push(turned ? text(x, top - 5, label, { fill: ink, turn: -90, size }) : text(x, top / 2, label, { fill: ink, anchor: 'middle', size }));
   });
   return { ...sizeOf(layout), body: parts.join('') };
 }

@@ -6,6 +6,7 @@ import { shared, View } from './element.js';
 import { significant } from './format.js';
 import { pointIn } from './heat-canvas.js';
 import type { Keepable } from './keep.js';
+import { Resized } from './resized.js';
 import { fromElement, type SvgPicture } from './svg.js';
 import type { Table } from './table.js';
 import { t } from './text.js';
@@ -27,7 +28,11 @@ export interface LineData {
   readonly at?: ArrayLike<number>;
 }
 
+/** Space around the lines, at the type of 16 pixels. */
 const EDGE = { left: 52, right: 14, top: 10, bottom: 26 };
+/** Width of a character of a label, and the space between two labels. */
+const CHARACTER = 6.6;
+const APART = 8;
 /** Dashes besides colours, so that lines can be told apart without them. */
 const DASHES = ['', '7 3', '2 3', '9 3 2 3', '1 4', '12 4'];
 const COLOURS = 6;
@@ -47,7 +52,8 @@ export class LineChart extends View implements Keepable {
   @query('svg') private readonly svg!: SVGSVGElement | null;
   /** The least and the largest value shown. */
   #ends: readonly [number, number] = [0, 1];
-  readonly #resize = new ResizeObserver(() => {
+  #tickLength = 0;
+  protected readonly resized = new Resized(this, () => {
     this.width = Math.max(200, this.clientWidth);
   });
   readonly #cursor = new CellCursor(
@@ -74,7 +80,7 @@ export class LineChart extends View implements Keepable {
         overflow: visible;
       }
       text {
-        font-size: 11px;
+        font-size: 0.6875rem;
         fill: var(--ink-2);
       }
       .grid {
@@ -118,16 +124,6 @@ export class LineChart extends View implements Keepable {
     `,
   ];
 
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.#resize.observe(this);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#resize.disconnect();
-  }
-
   toTable(): Table {
     const { places, series } = this.data;
     return {
@@ -154,7 +150,7 @@ export class LineChart extends View implements Keepable {
         aria-activedescendant=${cell ? 'active' : nothing}
         ${ref(this.#cursor.surface)}
       >
-        <svg viewBox="0 0 ${this.width} ${this.height}" aria-hidden="true">${this.#drawing(cell)}</svg>
+        <svg viewBox="0 0 ${this.width} ${this.#tall}" aria-hidden="true">${this.#drawing(cell)}</svg>
         <div role="row" class="sr-only">
           <span id="active" role="gridcell">${cell ? this.#describe(cell.column) : t('cell.none')}</span>
         </div>
@@ -174,18 +170,33 @@ export class LineChart extends View implements Keepable {
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has('data')) this.#cursor.reset();
     if (changed.has('data') || changed.has('logY')) this.#ends = this.#range();
+    this.#tickLength = this.#ticks().reduce((most, tick) => Math.max(most, this.show(tick).length), 0);
+  }
+
+  #ticks(): number[] {
+    const [low, high] = this.#ends;
+    return this.logY ? logTicks(low, high) : linearTicks(low, high);
+  }
+
+  get #tall(): number {
+    return this.height * this.ground.type;
+  }
+
+  get #edge(): { readonly [Side in keyof typeof EDGE]: number } {
+    const { type } = this.ground;
+    return { left: Math.max(EDGE.left, this.#tickLength * CHARACTER + 8) * type, right: EDGE.right * type, top: EDGE.top * type, bottom: EDGE.bottom * type };
   }
 
   #drawing(cell: Cell | null): SVGTemplateResult {
     const { series, places } = this.data;
-    const [low, high] = this.#ends;
-    const ticks = this.logY ? logTicks(low, high) : linearTicks(low, high);
-    const bottom = this.height - EDGE.bottom;
+    const ticks = this.#ticks();
+    const edge = this.#edge;
+    const bottom = this.#tall - edge.bottom;
     return svg`
-      ${ticks.map((tick) => svg`<line class="grid" x1=${EDGE.left} x2=${this.width - EDGE.right} y1=${this.#y(tick)} y2=${this.#y(tick)} />
-        <text x=${EDGE.left - 6} y=${this.#y(tick)} text-anchor="end" dominant-baseline="middle">${this.show(tick)}</text>`)}
-      ${this.#places().map((i) => svg`<text x=${this.#x(i)} y=${bottom + 15} text-anchor="middle">${places[i] ?? ''}</text>`)}
-      ${cell ? svg`<line class="cursor" x1=${this.#x(cell.column)} x2=${this.#x(cell.column)} y1=${EDGE.top} y2=${bottom} />` : nothing}
+      ${ticks.map((tick) => svg`<line class="grid" x1=${edge.left} x2=${this.width - edge.right} y1=${this.#y(tick)} y2=${this.#y(tick)} />
+        <text x=${edge.left - 6} y=${this.#y(tick)} text-anchor="end" dominant-baseline="middle">${this.show(tick)}</text>`)}
+      ${this.#places().map((i) => svg`<text x=${this.#x(i)} y=${bottom + 15 * this.ground.type} text-anchor="middle">${places[i] ?? ''}</text>`)}
+      ${cell ? svg`<line class="cursor" x1=${this.#x(cell.column)} x2=${this.#x(cell.column)} y1=${edge.top} y2=${bottom} />` : nothing}
       ${series.map((line, i) => svg`<path class="line ${colour(line, i)}" stroke-dasharray=${dash(i)} d=${this.#path(line)} />`)}
       ${cell ? series.map((line, i) => this.#dot(line, i, cell.column)) : nothing}`;
   }
@@ -229,7 +240,8 @@ export class LineChart extends View implements Keepable {
   #y(value: number): number {
     const [low, high] = this.#ends;
     const at = this.logY ? (Math.log(value) - Math.log(low)) / (Math.log(high) - Math.log(low)) : (value - low) / (high - low);
-    return EDGE.top + (1 - at) * (this.height - EDGE.top - EDGE.bottom);
+    const { top, bottom } = this.#edge;
+    return top + (1 - at) * (this.#tall - top - bottom);
   }
 
   #x(place: number): number {
@@ -239,7 +251,8 @@ export class LineChart extends View implements Keepable {
       return this.logX ? Math.log(raw) : raw;
     };
     const span = value(places.length - 1) - value(0) || 1;
-    return EDGE.left + ((value(place) - value(0)) / span) * (this.width - EDGE.left - EDGE.right);
+    const { left, right } = this.#edge;
+    return left + ((value(place) - value(0)) / span) * (this.width - left - right);
   }
 
   /** The places that are named below the axis, so that names do not touch. */
@@ -248,9 +261,10 @@ export class LineChart extends View implements Keepable {
     let free = -Infinity;
     for (let i = 0; i < this.data.places.length; i++) {
       const x = this.#x(i);
-      if (x < free) continue;
+      const half = ((this.data.places[i]?.length ?? 0) / 2) * CHARACTER * this.ground.type;
+      if (x - half < free) continue;
       named.push(i);
-      free = x + Math.max(26, (this.data.places[i]?.length ?? 0) * 7 + 8);
+      free = x + half + APART;
     }
     return named;
   }

@@ -82,13 +82,13 @@ export function placeSigned(weight: number, scale: Scale): number {
 const ramps = new Map<string, Ramp>();
 
 /** The sequential ramp for a ground. */
-export function rampFor({ dark, contrast }: Ground): Ramp {
+export function rampFor({ dark, contrast }: Omit<Ground, 'type'>): Ramp {
   const plain = dark ? GREY_DARK : GREY_LIGHT;
   return kept(`one ${dark} ${contrast}`, contrast ? plain : dark ? DARK : LIGHT, dark);
 }
 
 /** The diverging ramp for a ground: 0 is the least, 0.5 none, 1 the most. */
-export function divergingFor({ dark, contrast }: Ground): Ramp {
+export function divergingFor({ dark, contrast }: Omit<Ground, 'type'>): Ramp {
   const more = dark ? BOTH_DARK_MORE : BOTH_LIGHT_MORE;
   return kept(`both ${dark} ${contrast}`, contrast ? more : dark ? BOTH_DARK : BOTH_LIGHT, dark);
 }

@@ -1,5 +1,6 @@
 import { enDeep } from './text-en-deep.js';
 import { enPage } from './text-en-page.js';
+import { enVisit } from './text-en-visit.js';
 
 /** English. */
-export const en = { ...enPage, ...enDeep } as const;
+export const en = { ...enPage, ...enDeep, ...enVisit } as const;

@@ -1,0 +1,21 @@
+/** English: the first visit, and what is kept for the next one. */
+export const enVisit = {
+  'intro.title': 'A language model is running in this page',
+  'intro.text': 'It has read the prompt on the left; on the right is what it thinks comes next, and between them how it got there. All of it is real, and all of it can be changed: type, point, switch heads off.',
+  'intro.tour': 'Show me around, in six steps',
+  'intro.try': 'or look at',
+  'intro.hide': 'Hide this introduction',
+  'settings.files': 'Model files',
+  'settings.files.keep': 'keep a copy for a reload',
+  'settings.files.drop': 'keep nothing',
+  'kept.about': 'A copy of files you open (up to {most}) stays in this browser, so that a reload finds them. It never leaves this machine.',
+  'kept.now': 'Kept now: {name}, {bytes}.',
+  'kept.nothing': 'Nothing is kept now.',
+  'kept.forget': 'Forget it',
+  'kept.large': 'These files are too large to be kept: after a reload they must be opened again.',
+  'kept.space': 'The browser has too little space to keep these files: after a reload they must be opened again.',
+  'kept.refused': 'This browser keeps no files for this page (a private window?): after a reload they must be opened again.',
+  'kept.short': 'kept for a reload',
+  'kept.not': 'not kept: open it again after a reload',
+  'sampler.slide': '{name}, slider',
+} as const;
