@@ -39,6 +39,8 @@ export async function buildSite(outdir = join(root, 'dist-ts')) {
     esbuild.build({ ...common, entryPoints: { glassbox: 'src/client/index.ts', worker: 'src/worker/worker.ts' } }),
     esbuild.build({ ...common, entryPoints: { app: 'src/pages/app.ts' }, plugins: [clientIsExternal] }),
     copyModels(outdir, models),
+    // What every new device has to answer rightly.
+    cp(join(root, 'self-test'), join(outdir, 'self-test'), { recursive: true }),
     bundleTypes(join(root, 'src/client/index.ts'), join(outdir, 'glassbox.d.ts')),
   ]);
   return { outdir, buildId };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Glassbox, type GlassboxError, type Step } from '../src/client/index.js';
 import { PROTOCOL_VERSION, type Event } from '../src/client/protocol.gen.js';
-import { FILE, isAbort, last, rejectsWith, setUp, settle, STARTED, step, TIMING, token, withModel } from './fake/client.js';
+import { DEVICE, FILE, isAbort, last, rejectsWith, setUp, settle, STARTED, step, TIMING, token, withModel } from './fake/client.js';
 import { modelNamed } from './fake/host.js';
 import { ScriptedWorker } from './fake/worker.js';
 
@@ -53,7 +53,7 @@ describe('open', () => {
     const seen: unknown[] = [];
     worker.onSent = ({ id }) => {
       worker.reply(id, { type: 'progress', stage: 'weights', doneBytes: 3, totalBytes: 10 });
-      worker.reply(id, { type: 'opened', model: modelNamed('a.gguf', true) });
+      worker.reply(id, { type: 'opened', model: modelNamed('a.gguf', true), device: DEVICE });
     };
     const model = await gb.open([FILE], { onProgress: (progress) => seen.push(progress) });
     assert.deepEqual(seen, [{ stage: 'weights', done: 3, total: 10 }]);
@@ -302,7 +302,7 @@ test('what Rust leaves out is null, as promised', async () => {
     if (message.request.type !== 'open') return;
     const model = modelNamed('model.gguf', true);
     for (const name of ['tokenizer', 'licence']) Reflect.deleteProperty(model, name);
-    fake.reply(message.id, { type: 'opened', model });
+    fake.reply(message.id, { type: 'opened', model, device: DEVICE });
   });
   const { info } = await gb.open([FILE]);
   assert.deepEqual([info.tokenizer, info.licence], [null, null]);

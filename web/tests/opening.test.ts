@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { FILE, isAbort, last, rejectsWith, settle, STARTED, token, withModel, type Setup } from './fake/client.js';
+import { DEVICE, FILE, isAbort, last, rejectsWith, settle, STARTED, token, withModel, type Setup } from './fake/client.js';
 import { modelNamed } from './fake/host.js';
 import type { Model } from '../src/client/index.js';
 
@@ -11,7 +11,7 @@ async function opening(): Promise<Setup & { model: Model; controller: AbortContr
   const setup = await withModel((worker) => ({ id, request }) => {
     if (request.type === 'start') worker.reply(id, STARTED);
     else if (request.type === 'open' && worker.of('open').length === 1) {
-      worker.reply(id, { type: 'opened', model: modelNamed('model.gguf', true) });
+      worker.reply(id, { type: 'opened', model: modelNamed('model.gguf', true), device: DEVICE });
     }
   });
   const controller = new AbortController();
@@ -26,7 +26,7 @@ describe('while a model is being opened', () => {
     const { worker, model, second } = await opening();
     const tokenizing = assert.rejects(model.tokenize('x'), rejectsWith('model_closed'));
     await settle();
-    worker.reply(last(worker.of('open')).id, { type: 'opened', model: modelNamed('other.gguf', true) });
+    worker.reply(last(worker.of('open')).id, { type: 'opened', model: modelNamed('other.gguf', true), device: DEVICE });
     await second;
     await tokenizing;
     assert.equal(worker.of('tokenize').length, 0);
@@ -53,11 +53,11 @@ describe('while a model is being opened', () => {
     controller.abort();
     await assert.rejects(third, isAbort);
     assert.equal(worker.of('open').length, 2);
-    worker.reply(last(worker.of('open')).id, { type: 'opened', model: modelNamed('other.gguf', true) });
+    worker.reply(last(worker.of('open')).id, { type: 'opened', model: modelNamed('other.gguf', true), device: DEVICE });
     await second;
     await settle();
     assert.equal(worker.of('open').length, 3);
-    worker.reply(last(worker.of('open')).id, { type: 'opened', model: modelNamed('model.gguf', true) });
+    worker.reply(last(worker.of('open')).id, { type: 'opened', model: modelNamed('model.gguf', true), device: DEVICE });
     assert.equal((await fourth).closed, false);
   });
 });
@@ -70,12 +70,12 @@ describe('an opening that is aborted when the worker has done it already', () =>
     await assert.rejects(second, isAbort);
     const tokenizing = model.tokenize('x');
     await settle();
-    worker.reply(late, { type: 'opened', model: modelNamed('other.gguf', true) });
+    worker.reply(late, { type: 'opened', model: modelNamed('other.gguf', true), device: DEVICE });
     await settle();
     const { id, request } = last(worker.of('open'));
     assert.ok(request.source.type === 'files' && request.source.files[0] === FILE);
     assert.equal(worker.of('tokenize').length, 0);
-    worker.reply(id, { type: 'opened', model: modelNamed('model.gguf', true) });
+    worker.reply(id, { type: 'opened', model: modelNamed('model.gguf', true), device: DEVICE });
     await settle();
     worker.reply(last(worker.of('tokenize')).id, { type: 'tokens', tokens: [token(4)] });
     assert.equal((await tokenizing)[0]?.id, 4);
@@ -90,7 +90,7 @@ describe('an opening that is aborted when the worker has done it already', () =>
     controller.abort();
     await assert.rejects(second, isAbort);
     const tokenizing = assert.rejects(model.tokenize('x'), rejectsWith('model_closed'));
-    worker.reply(late, { type: 'opened', model: modelNamed('other.gguf', true) });
+    worker.reply(late, { type: 'opened', model: modelNamed('other.gguf', true), device: DEVICE });
     await settle();
     const error = { code: 'not_readable', message: 'The file was moved.', hint: 'Choose it again.' };
     worker.reply(last(worker.of('open')).id, { type: 'failed', error });
@@ -106,11 +106,11 @@ describe('an opening that is aborted when the worker has done it already', () =>
     await assert.rejects(second, isAbort);
     const closing = model.close();
     const third = gb.open([FILE]);
-    worker.reply(late, { type: 'opened', model: modelNamed('other.gguf', true) });
+    worker.reply(late, { type: 'opened', model: modelNamed('other.gguf', true), device: DEVICE });
     await settle();
     worker.reply(last(worker.of('close')).id, { type: 'closed' });
     await settle();
-    worker.reply(last(worker.of('open')).id, { type: 'opened', model: modelNamed('model.gguf', true) });
+    worker.reply(last(worker.of('open')).id, { type: 'opened', model: modelNamed('model.gguf', true), device: DEVICE });
     assert.equal((await third).closed, false);
     await closing;
     assert.equal(worker.of('close').length, 1);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { GlassboxError } from '../src/client/index.js';
 import type { Event } from '../src/client/protocol.gen.js';
-import { answersStartAndOpen, FILE, isAbort, last, rejectsWith, setUp, settle, STARTED, token, withModel } from './fake/client.js';
+import { answersStartAndOpen, DEVICE, FILE, isAbort, last, rejectsWith, setUp, settle, STARTED, token, withModel } from './fake/client.js';
 import { modelNamed } from './fake/host.js';
 import type { ScriptedWorker } from './fake/worker.js';
 
@@ -43,7 +43,7 @@ describe('a worker that dies', () => {
     const { workers, worker, model } = await withModel((fake, index) => ({ id, request }) => {
       if (index === 0) answersStartAndOpen(fake)?.({ id, request });
       else if (request.type === 'start') fake.reply(id, STARTED);
-      else if (request.type === 'open') opened = () => { fake.reply(id, { type: 'opened', model: modelNamed('model.gguf', true) }); };
+      else if (request.type === 'open') opened = () => { fake.reply(id, { type: 'opened', model: modelNamed('model.gguf', true), device: DEVICE }); };
     });
     worker.crash('gone');
     const tokenizing = model.tokenize('waiting');

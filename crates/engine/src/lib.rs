@@ -2,6 +2,7 @@
 
 mod adapters;
 pub mod analysis;
+mod calibration;
 mod chat;
 mod collect;
 pub mod device;
@@ -14,6 +15,7 @@ mod sampler;
 mod trace;
 
 pub use adapters::Attached;
+pub use calibration::{Calibration, Speed};
 pub use chat::Chat;
 pub use collect::CAPTURE_LIMIT;
 pub use device::OpenDevice;
@@ -21,6 +23,6 @@ pub use error::EngineError;
 pub use evaluate::{Evaluation, surprisals};
 pub use generate::{Finish, Generation, GenerationTiming, Step};
 pub use host::{Host, Undisturbed};
-pub use model::{Model, Summary, inspect, read_tokenizer};
+pub use model::{Inspected, Model, Summary, inspect, read_tokenizer};
 pub use sampler::{Candidate, Distribution, Draw, Sampler, SamplerSettings, StageKind};
 pub use trace::{HostTensor, Trace};

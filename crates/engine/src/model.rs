@@ -48,8 +48,11 @@ pub struct Model {
     pub(crate) next_adapter: usize,
 }
 
+/// A model's files with all that was read of them but the weights.
+pub type Inspected = (Checkpoint, Summary, Option<Tokenizer>);
+
 /// Reads headers, configuration and tokenizer, and checks that they fit, without reading weights.
-pub async fn inspect(files: FileSet) -> Result<(Checkpoint, Summary, Option<Tokenizer>), EngineError> {
+pub async fn inspect(files: FileSet) -> Result<Inspected, EngineError> {
     let checkpoint = Checkpoint::open(files).await?;
     if checkpoint.tensors.is_empty() {
         return Err(ModelError::NoTensors.into());
@@ -137,7 +140,15 @@ fn end_tokens(checkpoint: &Checkpoint, tokenizer: Option<&Tokenizer>) -> Vec<u32
 impl Model {
     /// Opens a model: checks everything that can be checked first, then streams its weights to the device.
     pub async fn open(files: FileSet, device: &OpenDevice, host: &dyn Host) -> Result<Self, EngineError> {
-        let (checkpoint, summary, tokenizer) = inspect(files).await?;
+        Self::load(inspect(files).await?, device, host).await
+    }
+
+    /// Streams the weights of a model that was inspected to a device.
+    pub async fn load(
+        (checkpoint, summary, tokenizer): Inspected,
+        device: &OpenDevice,
+        host: &dyn Host,
+    ) -> Result<Self, EngineError> {
         let chat_template = ChatTemplate::from_files(&checkpoint.tokenizer)?;
         let mut progress = |done, total| {
             host.loaded(done, total);

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ArrayMeta, BenchRow, BenchStage, Candidate, Change, Continuation, DeviceInfo, Expectation, Failure,
-    FinishReason, HeadLabel, LoadStage, ModelInfo, Neuron, Part, Promotion, Stage, TensorMeta, Timing, Token,
+    AdapterInfo, ArrayMeta, BenchRow, BenchStage, Calibration, Candidate, Change, Continuation, DeviceInfo,
+    Expectation, Failure, FinishReason, HeadLabel, LoadStage, ModelInfo, Neuron, Part, Promotion, Stage,
+    TensorMeta, Timing, Token,
 };
 
 /// An event from the worker.
@@ -30,10 +31,22 @@ pub enum Event {
         /// Of how many.
         total_bytes: f64,
     },
+    /// The CPU and the GPU have been timed.
+    Calibrated {
+        /// To be kept, and given to the next start on this machine.
+        calibration: Calibration,
+    },
     /// A model is open.
     Opened {
         /// What it is.
         model: ModelInfo,
+        /// What it runs on, and why.
+        device: DeviceInfo,
+    },
+    /// The adapters of the open model have changed.
+    Adapted {
+        /// All that are attached, in the order they were.
+        adapters: Vec<AdapterInfo>,
     },
     /// The model is closed.
     Closed,

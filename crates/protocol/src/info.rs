@@ -28,6 +28,58 @@ pub struct DeviceInfo {
     pub software: bool,
 }
 
+/// What work costs on a device: one reading back, a launch for every kernel, a pass over the weights.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Speed {
+    /// Milliseconds to start one kernel.
+    pub launch_ms: f64,
+    /// Milliseconds to read a result back.
+    pub read_ms: f64,
+    /// Bytes of weights that a product with one token passes over in a millisecond.
+    pub bytes_per_ms: f64,
+}
+
+/// How quick the CPU and the GPU of a machine are.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct Calibration {
+    /// The SIMD CPU backend.
+    pub cpu: Speed,
+    /// The GPU.
+    pub gpu: Speed,
+}
+
+/// How products with quantised weights take their activations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// As they are.
+    F32,
+    /// Rounded to 16 bits, a scale for each 32.
+    Int16,
+    /// Rounded to 8 bits, a scale for each 32, as llama.cpp does.
+    Int8,
+}
+
+/// A LoRA adapter that is attached to the model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct AdapterInfo {
+    /// Names it in requests; never used twice for one model.
+    pub id: u32,
+    /// Its name, from its folder or file.
+    pub name: String,
+    /// The model it was made for, as its maker calls it.
+    pub base: Option<String>,
+    /// Number of its parameters.
+    pub parameters: f64,
+    /// What its terms are multiplied by: 1 as trained, 0 off.
+    pub scale: f32,
+}
+
 /// Part of a long piece of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
@@ -41,6 +93,8 @@ pub enum LoadStage {
     Weights,
     /// Compiling shaders with a first run.
     Warmup,
+    /// Comparing a device's answers with known ones, and timing it.
+    Check,
     /// Running the prompt; counts tokens.
     Prefill,
     /// Analysing; counts pieces of work.
@@ -85,6 +139,10 @@ pub struct ModelInfo {
     pub tokenizer: Option<String>,
     /// Whether the model came with a chat template.
     pub chat_template: bool,
+    /// How products take their activations; `f32` where no weights are quantised.
+    pub precision: Precision,
+    /// LoRA adapters that are attached, in the order they were.
+    pub adapters: Vec<AdapterInfo>,
     /// Licence as the model states it.
     pub licence: Option<String>,
     /// Files read.

@@ -21,7 +21,7 @@ pub use query::*;
 pub use request::*;
 
 /// Version of the messages; page and worker must agree.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Declares the types that appear in the generated TypeScript, in order.
 #[cfg(feature = "ts")]
@@ -43,6 +43,10 @@ pub fn typescript() -> String {
         Event,
         DeviceKind,
         DeviceInfo,
+        Speed,
+        Calibration,
+        Precision,
+        AdapterInfo,
         LoadStage,
         ModelInfo,
         FileInfo,

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AttributionQuery, BenchQuery, ChatMessage, CompareQuery, ExportQuery, HeadQuery, HeadsQuery, LensQuery,
-    NeuronsQuery, PromotedQuery, Run, ScoreQuery, SurprisalQuery, SweepQuery,
+    AttributionQuery, BenchQuery, Calibration, ChatMessage, CompareQuery, DeviceKind, ExportQuery, HeadQuery,
+    HeadsQuery, LensQuery, NeuronsQuery, PromotedQuery, Run, ScoreQuery, SurprisalQuery, SweepQuery,
 };
 
 /// A request from the page.
@@ -21,10 +21,41 @@ pub enum Request {
         /// What the worker's loader found out about the adapter before it chose a module.
         chosen: ChosenDevice,
     },
+    /// Times the CPU and the GPU; answered by `calibrated`. From then on models go where they should be quicker.
+    Calibrate {
+        /// What was measured on this machine before, where it was: then nothing is timed.
+        known: Option<Calibration>,
+    },
     /// Opens a model; the one before it is closed once the new one stands.
     Open {
         /// Where its bytes are.
         source: Source,
+        /// What to run it on; without one, what the calibration says, else the device that was started with. The CPU is
+        /// always there.
+        #[serde(default)]
+        device: Option<DeviceKind>,
+        /// Whether products with quantised weights take their activations in f32, which is slower, and exact.
+        #[serde(default)]
+        exact: bool,
+    },
+    /// Attaches a LoRA adapter to the open model, behind those that are there; answered by `adapted`.
+    Attach {
+        /// Where its bytes are: `adapter_config.json` with `adapter_model.safetensors`, or a GGUF adapter.
+        source: Source,
+        /// What its terms are multiplied by: 1 as trained.
+        scale: f32,
+    },
+    /// Scales an adapter's terms: 1 as trained, 0 off; answered by `adapted`.
+    ScaleAdapter {
+        /// Its id.
+        adapter: u32,
+        /// Any finite number.
+        scale: f32,
+    },
+    /// Takes an adapter off; answered by `adapted`.
+    Detach {
+        /// Its id.
+        adapter: u32,
     },
     /// Closes the model and frees its memory.
     Close,
@@ -121,7 +152,7 @@ pub enum DevicePreference {
 #[serde(rename_all = "camelCase")]
 pub struct ChosenDevice {
     /// Which kind was chosen.
-    pub kind: crate::DeviceKind,
+    pub kind: DeviceKind,
     /// The adapter's name as the browser tells it.
     pub name: String,
     /// Why, in one plain sentence.

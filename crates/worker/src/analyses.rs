@@ -63,7 +63,8 @@ impl Shared {
             }
             Request::Sweep(query) => self.sweep(&model, &query, &work).await,
             Request::Export(query) => self.export(&model, &query, &work).await,
-            _ => Err(WorkerError::Unsupported("this request")),
+            // `answer` has taken all others.
+            _ => Err(WorkerError::Message("it asks nothing about a run".to_owned())),
         }
     }
 

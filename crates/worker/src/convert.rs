@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use glassbox_engine::{
-    Candidate, Distribution, EngineError, Finish, GenerationTiming, Model, OpenDevice, SamplerSettings,
-    StageKind, Step, analysis::Intervention,
+    Attached, Calibration, Candidate, Distribution, EngineError, Finish, GenerationTiming, Model, OpenDevice,
+    SamplerSettings, Speed, StageKind, Step, analysis::Intervention, device::Precision,
 };
 use glassbox_model::{Action, Edit};
 use glassbox_protocol as protocol;
@@ -174,8 +174,8 @@ pub fn finish(finish: Option<Finish>) -> protocol::FinishReason {
     }
 }
 
-/// The device, with the loader's reason for it and, where the driver tells none, its name.
-pub fn device(device: &OpenDevice, chosen: &protocol::ChosenDevice) -> protocol::DeviceInfo {
+/// The device, with the reason for it and, where the driver tells none, its name.
+pub fn device(device: &OpenDevice, chosen: &protocol::ChosenDevice, reason: String) -> protocol::DeviceInfo {
     let told = |name: &str| !name.is_empty() && !name.starts_with("GPU (");
     protocol::DeviceInfo {
         kind: if device.gpu { protocol::DeviceKind::Gpu } else { protocol::DeviceKind::Cpu },
@@ -183,8 +183,48 @@ pub fn device(device: &OpenDevice, chosen: &protocol::ChosenDevice) -> protocol:
             true => chosen.name.clone(),
             false => device.name.clone(),
         },
-        reason: chosen.reason.clone(),
-        software: device.software || chosen.software,
+        reason,
+        software: device.software || (device.gpu && chosen.software),
+    }
+}
+
+/// What was measured before.
+pub fn calibration(calibration: &protocol::Calibration) -> Calibration {
+    let speed = |speed: &protocol::Speed| Speed {
+        launch_ms: speed.launch_ms,
+        read_ms: speed.read_ms,
+        bytes_per_ms: speed.bytes_per_ms,
+    };
+    Calibration { cpu: speed(&calibration.cpu), gpu: speed(&calibration.gpu) }
+}
+
+/// What was measured now.
+pub fn calibrated(calibration: &Calibration) -> protocol::Calibration {
+    let speed = |speed: &Speed| protocol::Speed {
+        launch_ms: speed.launch_ms,
+        read_ms: speed.read_ms,
+        bytes_per_ms: speed.bytes_per_ms,
+    };
+    protocol::Calibration { cpu: speed(&calibration.cpu), gpu: speed(&calibration.gpu) }
+}
+
+/// The adapters of a model.
+pub fn adapters(model: &Model) -> Vec<protocol::AdapterInfo> {
+    let adapter = |adapter: &Attached| protocol::AdapterInfo {
+        id: adapter.id as u32,
+        name: adapter.name.clone(),
+        base: adapter.base.clone(),
+        parameters: adapter.parameters as f64,
+        scale: adapter.scale,
+    };
+    model.adapters().iter().map(adapter).collect()
+}
+
+/// How a model's products take their activations.
+fn precision(precision: Precision) -> protocol::Precision {
+    match precision {
+        Precision::F32 => protocol::Precision::F32,
+        Precision::Int16 => protocol::Precision::Int16,
     }
 }
 
@@ -209,6 +249,8 @@ pub fn model(model: &Model) -> protocol::ModelInfo {
         weight_bytes: bytes(model.decoder.weight_bytes()),
         tokenizer: summary.tokenizer.clone(),
         chat_template: model.has_chat_template(),
+        precision: precision(model.precision()),
+        adapters: adapters(model),
         licence: summary.licence.clone(),
         files: summary
             .files

@@ -18,6 +18,12 @@ pub enum WorkerError {
     /// No model is open.
     #[error("no model is open")]
     NoModel,
+    /// The model is at work.
+    #[error("the model is at work")]
+    Busy,
+    /// An id that none of the model's adapters has.
+    #[error("the model has no adapter {0}")]
+    NoAdapter(u32),
     /// An address that could not be fetched at all.
     #[error("{url} could not be fetched: {reason}")]
     Fetch {
@@ -44,9 +50,6 @@ pub enum WorkerError {
         /// Size of the file.
         bytes: u64,
     },
-    /// What this version of the engine cannot do.
-    #[error("this version of the engine does not know {0}")]
-    Unsupported(&'static str),
     /// The request was stopped.
     #[error("stopped")]
     Aborted,
@@ -68,6 +71,8 @@ impl WorkerError {
             }
             Self::NotStarted => ("not_started", "Start the device first.".to_owned()),
             Self::NoModel => ("no_model", "Open a model first.".to_owned()),
+            Self::Busy => ("busy", "Wait until it has finished, or stop it.".to_owned()),
+            Self::NoAdapter(_) => ("no_such_adapter", "Look at the list of adapters again.".to_owned()),
             Self::Fetch { .. } => (
                 "fetch_failed",
                 "Check the address and the connection; the server must also allow other sites to read it (CORS). Or download the file and drop it here."
@@ -78,7 +83,6 @@ impl WorkerError {
             }
             Self::Status { .. } => ("http_status", "Check the address.".to_owned()),
             Self::NoRanges { .. } => ("no_ranges", "Download the file and drop it here.".to_owned()),
-            Self::Unsupported(_) => ("unsupported", "Use a newer version of the site.".to_owned()),
             Self::Aborted => ("aborted", "Run it again to go on.".to_owned()),
         };
         Failure { code: code.to_owned(), message: self.to_string(), hint }

@@ -6,7 +6,7 @@ use std::{
     rc::Rc,
 };
 
-use glassbox_engine::{Model, OpenDevice, analysis::Runs};
+use glassbox_engine::{Model, analysis::Runs};
 use glassbox_formats::FileSet;
 use glassbox_protocol::{Event, Failure, Request};
 use js_sys::{Array, ArrayBuffer, Function, Object, Reflect};
@@ -15,7 +15,7 @@ use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{AbortController, AbortSignal};
 
-use crate::{error::WorkerError, pause::Pause};
+use crate::{error::WorkerError, opening::Started, pause::Pause};
 
 /// The worker's end of the protocol: give it the page's messages, it posts events.
 #[wasm_bindgen]
@@ -38,7 +38,7 @@ pub(crate) struct Shared {
     running: Cell<bool>,
     /// The request at work, with what stops it.
     current: RefCell<Option<(u32, AbortController)>>,
-    pub device: RefCell<Option<OpenDevice>>,
+    pub started: RefCell<Option<Started>>,
     pub model: RefCell<Option<Rc<Model>>>,
     /// The last runs of that model.
     pub runs: Runs,
@@ -62,7 +62,7 @@ impl Host {
             queue: RefCell::default(),
             running: Cell::new(false),
             current: RefCell::default(),
-            device: RefCell::default(),
+            started: RefCell::default(),
             model: RefCell::default(),
             runs: Runs::new(),
             files: RefCell::default(),

@@ -3,6 +3,8 @@
 //! [`Host`] takes the page's messages, runs them one after the other and posts events back.
 
 #[cfg(target_family = "wasm")]
+mod adapters;
+#[cfg(target_family = "wasm")]
 mod analyses;
 #[cfg(target_family = "wasm")]
 mod convert;
@@ -10,6 +12,8 @@ mod convert;
 mod error;
 #[cfg(target_family = "wasm")]
 mod host;
+#[cfg(target_family = "wasm")]
+mod opening;
 #[cfg(target_family = "wasm")]
 mod pause;
 #[cfg(target_family = "wasm")]

@@ -3,15 +3,11 @@
 use std::{future::Future, pin::Pin, rc::Rc};
 
 use glassbox_engine::{
-    Distribution, EngineError, HostTensor, Model, OpenDevice,
+    Distribution, EngineError, HostTensor, Model,
     analysis::{self, Runs},
-    device,
 };
 use glassbox_model::Probe;
-use glassbox_protocol::{
-    ChatMessage, ChosenDevice, DeviceKind, Edit, Event, Input, LoadStage, Request, Sampler, TensorMeta,
-    Timing, VERSION,
-};
+use glassbox_protocol::{ChatMessage, Edit, Event, Input, LoadStage, Request, Sampler, TensorMeta, Timing};
 use glassbox_text::chat::{Message, RenderOptions};
 use js_sys::{ArrayBuffer, Float32Array};
 use web_sys::AbortSignal;
@@ -31,15 +27,20 @@ impl Shared {
     pub async fn answer(self: Rc<Self>, pending: Pending) -> Result<(), WorkerError> {
         let Pending { id, request, message } = pending;
         match request {
-            Request::Start { chosen, .. } => self.start(id, &chosen).await,
-            Request::Open { source } => {
+            Request::Start { chosen, .. } => self.start(id, chosen).await,
+            Request::Calibrate { known } => self.calibrate(id, known).await,
+            Request::Open { source, device, exact } => {
                 let files = source::files(&source, &message, &Work { shared: &self, id }).await?;
-                self.open(id, files).await
+                self.open(id, files, device, exact).await
             }
+            Request::Attach { source, scale } => {
+                let files = source::files(&source, &message, &Work { shared: &self, id }).await?;
+                self.attach(id, files, scale).await
+            }
+            Request::ScaleAdapter { adapter, scale } => self.scale_adapter(id, adapter, scale),
+            Request::Detach { adapter } => self.detach(id, adapter),
             Request::Close => {
-                self.forget();
-                self.post(id, &Event::Closed);
-                self.post_memory();
+                self.close(id);
                 Ok(())
             }
             Request::Tokenize { text, special } => {
@@ -60,42 +61,6 @@ impl Shared {
             Request::Abort { .. } => Ok(()),
             about_a_run => self.analyse(id, about_a_run).await,
         }
-    }
-
-    async fn start(&self, id: u32, chosen: &ChosenDevice) -> Result<(), WorkerError> {
-        let open = match chosen.kind {
-            DeviceKind::Cpu => device::cpu(),
-            DeviceKind::Gpu => device::gpu().await?,
-        };
-        let info = convert::device(&open, chosen);
-        *self.device.borrow_mut() = Some(open);
-        let version = env!("CARGO_PKG_VERSION").to_owned();
-        self.post(id, &Event::Started { device: info, version, protocol: VERSION });
-        Ok(())
-    }
-
-    async fn open(&self, id: u32, files: glassbox_formats::FileSet) -> Result<(), WorkerError> {
-        let device = self.device()?;
-        let work = Work { shared: self, id };
-        let model = Model::open(files.clone(), &device, &work).await?;
-        if device.gpu {
-            work.progress(LoadStage::Warmup, 0.0, 1.0);
-            model.warm_up(&work).await?;
-            work.progress(LoadStage::Warmup, 1.0, 1.0);
-        }
-        // Lets a last wish to stop in; from here to the answer nothing can come between.
-        self.pause.take().await;
-        if glassbox_engine::Host::stopped(&work) {
-            return Err(WorkerError::Aborted);
-        }
-        // Only now is the model before given up: a load that fails leaves it in place.
-        self.forget();
-        let model = Rc::new(model);
-        *self.model.borrow_mut() = Some(model.clone());
-        *self.files.borrow_mut() = Some(files);
-        self.post(id, &Event::Opened { model: convert::model(&model) });
-        self.post_memory();
-        Ok(())
     }
 
     async fn trace(
@@ -195,36 +160,16 @@ impl Shared {
         Ok(())
     }
 
-    /// Gives the model up with all that is kept of it.
-    fn forget(&self) {
-        *self.model.borrow_mut() = None;
-        *self.files.borrow_mut() = None;
-        *self.fingerprint.borrow_mut() = None;
-        self.runs.clear();
-        self.release();
-    }
-
-    fn device(&self) -> Result<OpenDevice, WorkerError> {
-        self.device.borrow().clone().ok_or(WorkerError::NotStarted)
-    }
-
     /// The open model.
     pub fn model(&self) -> Result<Rc<Model>, WorkerError> {
         self.model.borrow().clone().ok_or(WorkerError::NoModel)
     }
 
-    /// Gives freed memory back to the device: dropping tensors alone only returns it to a pool.
-    fn release(&self) {
-        if let Some(open) = self.device.borrow().as_ref() {
-            open.device.memory_cleanup();
-        }
-    }
-
     /// Tells the page what memory is in use.
-    fn post_memory(&self) {
+    pub fn post_memory(&self) {
         let wasm: js_sys::WebAssembly::Memory = wasm_bindgen::JsCast::unchecked_into(wasm_bindgen::memory());
         let buffer: ArrayBuffer = wasm_bindgen::JsCast::unchecked_into(wasm.buffer());
-        let device_bytes = self.device.borrow().as_ref().and_then(OpenDevice::reserved_bytes);
+        let device_bytes = self.device_bytes();
         let weights = self.model.borrow().as_ref().map_or(0, |model| model.decoder.weight_bytes());
         let event = Event::Memory {
             wasm_bytes: f64::from(buffer.byte_length()),

@@ -1,10 +1,13 @@
 import { abortReason, Connection, type CallOptions, type Patience, type Reply, type WorkerLike } from './connection.js';
+import { checkDevice } from './device-check.js';
 import { Emitter } from './emitter.js';
 import { failures, GlassboxError } from './errors.js';
 import {
   PROTOCOL_VERSION,
+  type AdapterInfo,
   type ChosenDevice,
   type DeviceInfo,
+  type DeviceKind,
   type DevicePreference,
   type Event,
   type Failure,
@@ -14,7 +17,7 @@ import {
   type Source,
 } from './protocol.gen.js';
 
-/** How far something long has come. For `prefill` the figures count tokens, else bytes; a total of 0 is unknown. */
+/** How far something long has come. For `prefill` the figures count tokens, for `analysis` and `check` pieces of work, else bytes; a total of 0 is unknown. */
 export interface Progress {
   readonly stage: LoadStage;
   readonly done: number;
@@ -49,13 +52,29 @@ export interface EngineOptions {
   readonly createWorker: () => WorkerLike;
   readonly url: string;
   readonly patience: Patience;
+  /** Where the files of the self-test are; null for none. */
+  readonly selfTest: URL | null;
+}
+
+/** @internal How a model is opened. */
+export interface OpenRequest {
+  readonly source: Source;
+  /** What to run it on; null for what should be quickest. */
+  readonly device: DeviceKind | null;
+  readonly exact: boolean;
 }
 
 /** @internal A model that is open: what to open again after a death, and what the worker says it is. */
 export interface OpenModel {
-  readonly source: Source;
+  readonly request: OpenRequest;
   info: ModelInfo;
+  device: DeviceInfo;
+  /** Where the adapters came from, in the order of `info.adapters`. */
+  adapters: readonly Source[];
 }
+
+/** @internal A change of a model's adapters. */
+export type AdapterRequest = Request & { type: 'attach' | 'scale_adapter' | 'detach' };
 
 /** The worker's loader chooses the module and fills this in. */
 const UNCHOSEN: ChosenDevice = { kind: 'cpu', name: '', reason: '', software: false };
@@ -85,9 +104,11 @@ export class Engine {
     this.#ready.catch(ignore);
   }
 
+  /** What the open model runs on; without a model, what the engine was started on. */
   get device(): DeviceInfo {
-    if (!this.#device) throw new GlassboxError(failures.stopped());
-    return this.#device;
+    const device = this.#model?.device ?? this.#device;
+    if (!device) throw new GlassboxError(failures.stopped());
+    return device;
   }
 
   get version(): string {
@@ -103,10 +124,7 @@ export class Engine {
   async start(signal?: AbortSignal, onProgress?: (progress: Progress) => void): Promise<void> {
     this.#restoring = true;
     try {
-      this.#ready = this.#spawn(signal, onProgress).catch((error: unknown) => {
-        if (!died(error) || !this.#fallBack()) throw error;
-        return this.#spawn(signal, onProgress);
-      });
+      this.#ready = this.#first(signal, onProgress);
       await this.#ready;
     } catch (error) {
       this.#connection?.close(failures.stopped());
@@ -124,7 +142,7 @@ export class Engine {
   }
 
   /** Opens a model in place of the one before, which stays where opening fails. */
-  async open(source: Source, options: CallOptions): Promise<OpenModel> {
+  async open(request: OpenRequest, options: CallOptions): Promise<OpenModel> {
     const before = this.#opening;
     let settled = before;
     let free = ignore;
@@ -135,13 +153,25 @@ export class Engine {
       const onAborted = (end: Promise<Event | undefined>): void => {
         settled = end.then((event) => this.#takeBack(connection, event));
       };
-      const { event } = await connection.call({ type: 'open', source }, { ...options, onAborted });
-      if (event.type !== 'opened') throw new GlassboxError(failures.unexpected(event.type));
-      this.#model = { source, info: complete(event.model) };
+      const { event } = await connection.call({ type: 'open', ...request }, { ...options, onAborted });
+      this.#model = { request, adapters: [], ...this.#opened(event) };
       return this.#model;
     } finally {
       void settled.then(free);
     }
+  }
+
+  /** Changes a model's adapters; resolves with all that are attached then. */
+  async adapt(model: OpenModel, request: AdapterRequest, options: CallOptions = {}): Promise<readonly AdapterInfo[]> {
+    const { event } = await this.call(model, request, options);
+    if (event.type !== 'adapted') throw new GlassboxError(failures.unexpected(event.type));
+    if (request.type === 'attach') model.adapters = [...model.adapters, request.source];
+    if (request.type === 'detach') {
+      const gone = model.info.adapters.findIndex(({ id }) => id === request.adapter);
+      model.adapters = model.adapters.filter((_, index) => index !== gone);
+    }
+    model.info = { ...model.info, adapters: event.adapters };
+    return event.adapters;
   }
 
   async close(model: OpenModel): Promise<void> {
@@ -175,15 +205,53 @@ export class Engine {
     if (end?.type !== 'opened' || this.#connection !== connection) return;
     const model = this.#model;
     try {
-      const request: Request = model ? { type: 'open', source: model.source } : { type: 'close' };
-      const { event } = await connection.call(request);
-      if (model && event.type === 'opened') model.info = complete(event.model);
+      if (model) await this.#reopen(connection, model);
+      else await connection.call({ type: 'close' });
     } catch (error) {
       // A worker that died of it is being restored, with the model.
       if (died(error) || this.#model !== model) return;
       this.#model = undefined;
       this.events.emit('lost', asFailure(error));
     }
+  }
+
+  /** Starts the first worker. A device that dies or computes wrongly is left for the CPU, where that is free to choose. */
+  async #first(signal?: AbortSignal, onProgress?: (progress: Progress) => void): Promise<Connection> {
+    try {
+      const connection = await this.#spawn(signal, onProgress);
+      const { selfTest: folder } = this.#options;
+      if (!folder) return connection;
+      const { device } = this;
+      const subject = { device, version: this.#version, folder, free: this.#preference === 'auto' };
+      const wrong = await checkDevice(connection, subject, signal, onProgress);
+      if (wrong === null) return connection;
+      connection.close(failures.stopped());
+      if (!this.#fallBack(reasons.wrong(device.name))) throw new GlassboxError(failures.wrongDevice(device, wrong));
+    } catch (error) {
+      if (!died(error) || !this.#fallBack()) throw error;
+    }
+    return this.#spawn(signal, onProgress);
+  }
+
+  /** Puts a model that was open into a worker, with its adapters. */
+  async #reopen(connection: Connection, model: OpenModel, onProgress?: (progress: Progress) => void): Promise<void> {
+    const scales = model.info.adapters.map(({ scale }) => scale);
+    const { event } = await connection.call({ type: 'open', ...model.request }, { onEvent: progressOnly(onProgress) });
+    Object.assign(model, this.#opened(event));
+    for (const [index, source] of model.adapters.entries()) {
+      const { event: adapted } = await connection.call({ type: 'attach', source, scale: scales[index] ?? 1 });
+      if (adapted.type === 'adapted') model.info = { ...model.info, adapters: adapted.adapters };
+    }
+  }
+
+  /** What an `opened` event says, with what this side knows of the device. */
+  #opened(event: Event): Pick<OpenModel, 'info' | 'device'> {
+    if (event.type !== 'opened') throw new GlassboxError(failures.unexpected(event.type));
+    return { info: complete(event.model), device: this.#explained(event.device) };
+  }
+
+  #explained(device: DeviceInfo): DeviceInfo {
+    return this.#fallback === '' ? device : { ...device, reason: this.#fallback };
   }
 
   async #spawn(signal?: AbortSignal, onProgress?: (progress: Progress) => void): Promise<Connection> {
@@ -207,7 +275,7 @@ export class Engine {
     if (event.protocol !== PROTOCOL_VERSION) {
       throw new GlassboxError(failures.protocolMismatch(PROTOCOL_VERSION, event.protocol));
     }
-    this.#device = this.#fallback === '' ? event.device : { ...event.device, reason: this.#fallback };
+    this.#device = this.#explained(event.device);
     this.#version = event.version;
     return connection;
   }
@@ -241,10 +309,7 @@ export class Engine {
       const connection = await this.#respawn(onProgress);
       if (!model || model !== this.#model) return connection;
       try {
-        const open: Request = { type: 'open', source: model.source };
-        const { event } = await connection.call(open, { onEvent: progressOnly(onProgress) });
-        if (event.type !== 'opened') throw new GlassboxError(failures.unexpected(event.type));
-        model.info = complete(event.model);
+        await this.#reopen(connection, model, onProgress);
         return connection;
       } catch (error) {
         if (died(error) && this.#fallBack()) continue;
@@ -257,10 +322,10 @@ export class Engine {
   }
 
   /** Leaves the GPU for the CPU, once, where the caller left the choice open. */
-  #fallBack(): boolean {
+  #fallBack(reason: string = reasons.stopped): boolean {
     if (this.#preference !== 'auto' || this.#device?.kind === 'cpu') return false;
     this.#preference = 'cpu';
-    this.#fallback = 'The engine stopped on the GPU, so it runs on the CPU.';
+    this.#fallback = reason;
     return true;
   }
 
@@ -279,6 +344,12 @@ export class Engine {
     this.events.emit('memory', { wasmBytes, weightBytes, deviceBytes: deviceBytes ?? null });
   }
 }
+
+/** Why the CPU and not the GPU. */
+const reasons = {
+  stopped: 'The engine stopped on the GPU, so it runs on the CPU.',
+  wrong: (name: string): string => `The GPU, ${name}, or its driver computes wrongly: a self-test with known answers failed. So the model runs on the CPU.`,
+} as const;
 
 /** @internal Passes on the progress among a request's events. */
 export function progressOnly(listener?: (progress: Progress) => void): ((event: Event) => void) | undefined {

@@ -1,4 +1,4 @@
-import type { Failure } from './protocol.gen.js';
+import type { DeviceInfo, Failure } from './protocol.gen.js';
 
 /**
  * What every call of this client rejects with, except when its `AbortSignal` fires: then it is the signal's reason.
@@ -38,6 +38,11 @@ export const failures = {
     code: 'worker_load',
     message: `The worker script ${url} could not be loaded.`,
     hint: 'Check that the site was copied whole and is served over http or https, then reload the page.',
+  }),
+  wrongDevice: ({ kind, name }: DeviceInfo, what: string): Failure => ({
+    code: 'device_wrong',
+    message: `${kind === 'gpu' ? `The GPU, ${name}, or its driver` : 'This browser'} computes wrongly: in a self-test with known answers, ${what}.`,
+    hint: kind === 'gpu' ? 'Use the CPU, or update the driver and the browser.' : 'Update the browser, or use another one.',
   }),
   stopped: (): Failure => ({
     code: 'stopped',

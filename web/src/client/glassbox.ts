@@ -1,8 +1,8 @@
 import type { Patience, WorkerLike } from './connection.js';
 import { Engine, progressOnly, type GlassboxEvents, type Progress } from './engine.js';
-import { failures, GlassboxError } from './errors.js';
 import { Model } from './model.js';
-import type { DeviceInfo, DevicePreference, Source } from './protocol.gen.js';
+import type { DeviceInfo, DeviceKind, DevicePreference } from './protocol.gen.js';
+import { pageAddress, toSource, type ModelSource } from './source.js';
 import { workerUrl } from './worker-url.js';
 
 /** Options of {@link Glassbox.start}. */
@@ -18,15 +18,25 @@ export interface StartOptions {
   /** Hears of the engine's own download. */
   readonly onProgress?: (progress: Progress) => void;
   readonly signal?: AbortSignal;
+  /**
+   * Whether a device that is new here is asked for known answers first, which takes a moment, once; it is by default.
+   * The files are `self-test/` beside `worker.js`. A GPU that computes wrongly is left for the CPU where `device` is `auto`;
+   * else, and where the CPU is wrong, starting rejects with `device_wrong`.
+   */
+  readonly selfTest?: boolean;
   /** How long a worker may be silent after an abort before it is taken for hung, in milliseconds. */
   readonly patience?: Partial<Patience>;
 }
 
-/** What a model is opened from: the files of a hub folder or one `.gguf`, or their addresses. */
-export type ModelSource = Iterable<File> | { readonly url: string | URL } | { readonly urls: readonly (string | URL)[] };
-
 /** Options of {@link Glassbox.open}. */
 export interface OpenOptions {
+  /** What to run it on; where it should be quickest if left out. The CPU is always there. */
+  readonly device?: DeviceKind;
+  /**
+   * Whether quantised weights are multiplied with activations in f32. By default activations are rounded on the CPU, which
+   * is several times as fast; `model.info.precision` says to what.
+   */
+  readonly exact?: boolean;
   readonly onProgress?: (progress: Progress) => void;
   readonly signal?: AbortSignal;
 }
@@ -48,7 +58,7 @@ export class Glassbox {
 
   /** Starts the worker and opens the device. */
   static async start(options: StartOptions = {}): Promise<Glassbox> {
-    const { device = 'auto', allowSoftware = false, signal, onProgress, patience } = options;
+    const { device = 'auto', allowSoftware = false, selfTest = true, signal, onProgress, patience } = options;
     const url = workerUrl(options.workerUrl);
     const engine = new Engine({
       device,
@@ -57,6 +67,7 @@ export class Glassbox {
       // A Trusted Types URL is a string to the constructor; the types know only strings.
       createWorker: options.createWorker ?? (() => new Worker(url as string, { type: 'module', name: 'glassbox' })),
       patience: { ...PATIENCE, ...patience },
+      selfTest: selfTest ? new URL('self-test/', new URL(String(url), pageAddress())) : null,
     });
     await engine.start(signal, onProgress);
     return new Glassbox(engine);
@@ -79,8 +90,9 @@ export class Glassbox {
 
   /** Opens a model in place of the one before. Where that fails, the one before stays open. */
   async open(source: ModelSource, options: OpenOptions = {}): Promise<Model> {
-    const { signal, onProgress } = options;
-    const open = await this.#engine.open(toSource(source), { signal, onEvent: progressOnly(onProgress) });
+    const { device = null, exact = false, signal, onProgress } = options;
+    const request = { source: toSource(source), device, exact };
+    const open = await this.#engine.open(request, { signal, onEvent: progressOnly(onProgress) });
     return new Model(this.#engine, open);
   }
 
@@ -88,29 +100,4 @@ export class Glassbox {
   stop(): void {
     this.#engine.stop();
   }
-}
-
-function toSource(source: ModelSource): Source {
-  if ('url' in source) return { type: 'urls', urls: [toUrl(source.url)] };
-  if ('urls' in source) return someOf({ type: 'urls', urls: source.urls.map(toUrl) }, source.urls.length);
-  const files = [...source];
-  return someOf({ type: 'files', files }, files.length);
-}
-
-function someOf(source: Source, count: number): Source {
-  if (count > 0) return source;
-  throw new GlassboxError({
-    code: 'no_files',
-    message: 'There is nothing to open.',
-    hint: "Choose a model's files (config.json, the .safetensors and tokenizer.json) or one .gguf file.",
-  });
-}
-
-function toUrl(address: string | URL): string {
-  const base = (globalThis as { location?: Location }).location?.href;
-  const url = URL.canParse(address, base) ? new URL(address, base) : undefined;
-  if (url && ['http:', 'https:', 'blob:'].includes(url.protocol)) return url.href;
-  throw new GlassboxError(
-    failures.badArgument(`"${String(address)}" is not an address.`, 'Give a whole address that begins with https://.'),
-  );
 }

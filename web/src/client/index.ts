@@ -8,7 +8,9 @@
  * const { shape, data } = trace.tensor('blocks.0.attn.hook_pattern');
  * ```
  */
-export { Glassbox, type ModelSource, type OpenOptions, type StartOptions } from './glassbox.js';
+export { Glassbox, type OpenOptions, type StartOptions } from './glassbox.js';
+export type { ModelSource } from './source.js';
+export { forgetDevices } from './known-devices.js';
 export { Model, type Finish, type GenerateOptions, type Step, type TraceOptions } from './model.js';
 export { ablate, patch, steer, type Edge, type EditSpec, type Prompt } from './edits.js';
 export { DEFAULT_SAMPLER } from './sampler.js';
@@ -20,6 +22,7 @@ export { GlassboxError } from './errors.js';
 export type { GlassboxEvents, Memory, Progress } from './engine.js';
 export type { Patience, WorkerLike } from './connection.js';
 export type {
+  AdapterInfo,
   BenchRow,
   BenchStage,
   Candidate,
@@ -42,6 +45,7 @@ export type {
   Part,
   PartKind,
   PartName,
+  Precision,
   Promotion,
   Sampler,
   Stage,

@@ -3,6 +3,7 @@ import { toEdits, toInput, type EditSpec, type Prompt } from './edits.js';
 import { progressOnly, type Engine, type OpenModel, type Progress } from './engine.js';
 import { failures, GlassboxError } from './errors.js';
 import type {
+  AdapterInfo,
   Candidate,
   ChatMessage,
   Event,
@@ -14,6 +15,7 @@ import type {
   Token,
 } from './protocol.gen.js';
 import { DEFAULT_SAMPLER } from './sampler.js';
+import { toSource, type ModelSource } from './source.js';
 import { Trace } from './trace.js';
 
 /** Options of {@link Model.trace}. */
@@ -185,6 +187,35 @@ export class Model {
     } finally {
       leave.abort();
     }
+  }
+
+  /** The LoRA adapters that are attached, in the order they were. */
+  get adapters(): readonly AdapterInfo[] {
+    return this.info.adapters;
+  }
+
+  /**
+   * Attaches a LoRA adapter, behind those that are there: their terms add up. Its weights stay apart from the model's, so
+   * that it can be scaled and taken off. Resolves with all that are attached then.
+   *
+   * @throws GlassboxError `adapter_mismatch` where it is not for this model; the model is as before then.
+   */
+  attach(source: ModelSource, options: { scale?: number; signal?: AbortSignal } = {}): Promise<readonly AdapterInfo[]> {
+    this.#check();
+    const { scale = 1, signal } = options;
+    return this.#engine.adapt(this.#open, { type: 'attach', source: toSource(source), scale }, { signal });
+  }
+
+  /** Scales an adapter's terms: 1 as trained, 0 off (the numbers are then exactly the model's own). */
+  scaleAdapter(adapter: number, scale: number): Promise<readonly AdapterInfo[]> {
+    this.#check();
+    return this.#engine.adapt(this.#open, { type: 'scale_adapter', adapter, scale });
+  }
+
+  /** Takes an adapter off. */
+  detach(adapter: number): Promise<readonly AdapterInfo[]> {
+    this.#check();
+    return this.#engine.adapt(this.#open, { type: 'detach', adapter });
   }
 
   /** Closes the model and frees its memory. */

@@ -10,3 +10,6 @@ export const DEFAULT_SAMPLER: Readonly<Sampler> = Object.freeze({
   seed: 0,
   greedy: false,
 });
+
+/** @internal A sampler that takes the most probable token. */
+export const GREEDY: Readonly<Sampler> = Object.freeze({ ...DEFAULT_SAMPLER, greedy: true });

@@ -1,16 +1,18 @@
 /** A client over scripted workers. */
 import assert from 'node:assert/strict';
 import { Glassbox, GlassboxError, type Model } from '../../src/client/index.js';
-import { PROTOCOL_VERSION, type Event, type Timing, type Token } from '../../src/client/protocol.gen.js';
+import { PROTOCOL_VERSION, type DeviceInfo, type Event, type Timing, type Token } from '../../src/client/protocol.gen.js';
 import { modelNamed } from './host.js';
 import { ScriptedWorker } from './worker.js';
 
 export const TIMING: Timing = { prefillMs: 1, decodeMs: 0, promptTokens: 2, decodedTokens: 0 };
 export const FILE = new File(['x'], 'model.gguf');
 
+export const DEVICE: DeviceInfo = { kind: 'cpu', name: 'CPU', reason: 'Asked for.', software: false };
+
 export const STARTED: Event & { type: 'started' } = {
   type: 'started',
-  device: { kind: 'cpu', name: 'CPU', reason: 'Asked for.', software: false },
+  device: DEVICE,
   version: '1.2.3',
   protocol: PROTOCOL_VERSION,
 };
@@ -48,7 +50,7 @@ export async function setUp(
     workers.push(worker);
     return worker;
   };
-  const gb = await Glassbox.start({ device, createWorker, patience, workerUrl: 'https://example.test/worker.js' });
+  const gb = await Glassbox.start({ device, createWorker, patience, workerUrl: 'https://example.test/worker.js', selfTest: false });
   const [worker] = workers;
   assert.ok(worker);
   return { gb, workers, worker };
@@ -57,7 +59,7 @@ export async function setUp(
 export function answersStartAndOpen(worker: ScriptedWorker): ScriptedWorker['onSent'] {
   return ({ id, request }) => {
     if (request.type === 'start') worker.reply(id, STARTED);
-    if (request.type === 'open') worker.reply(id, { type: 'opened', model: modelNamed('model.gguf', true) });
+    if (request.type === 'open') worker.reply(id, { type: 'opened', model: modelNamed('model.gguf', true), device: DEVICE });
   };
 }
 

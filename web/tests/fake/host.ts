@@ -5,6 +5,7 @@
 import {
   PROTOCOL_VERSION,
   type Candidate,
+  type DeviceInfo,
   type Event,
   type Input,
   type ModelInfo,
@@ -27,6 +28,8 @@ export const TRICKS = { broken: 'broken.gguf', slow: 'slow.gguf', ids: 'model.sa
 
 export class Host {
   #model: ModelInfo | undefined;
+  #device: DeviceInfo = { kind: 'cpu', name: 'CPU', reason: '', software: false };
+  #nextAdapter = 0;
   readonly #aborted = new Set<number>();
 
   constructor(private readonly post: Post) {}
@@ -41,11 +44,17 @@ export class Host {
     switch (request.type) {
       case 'start': {
         const { kind, name, reason, software } = request.chosen;
-        this.#send(id, { type: 'started', device: { kind, name, reason, software }, version: '0.0.0', protocol: PROTOCOL_VERSION });
+        this.#device = { kind, name, reason, software };
+        this.#send(id, { type: 'started', device: this.#device, version: '0.0.0', protocol: PROTOCOL_VERSION });
         break;
       }
       case 'open':
         await this.#open(id, request.source);
+        break;
+      case 'attach':
+      case 'scale_adapter':
+      case 'detach':
+        this.#adapt(id, request);
         break;
       case 'close':
         this.#model = undefined;
@@ -96,8 +105,25 @@ export class Host {
       return;
     }
     this.#model = modelNamed(names[0] ?? 'model', !names.includes(TRICKS.ids), names.includes(TRICKS.large));
-    this.#send(id, { type: 'opened', model: this.#model });
+    this.#send(id, { type: 'opened', model: this.#model, device: this.#device });
     this.#send(0, { type: 'memory', wasmBytes: 37.3e6, weightBytes: 1.04e6, deviceBytes: null });
+  }
+
+  #adapt(id: number, request: Request & { type: 'attach' | 'scale_adapter' | 'detach' }): void {
+    const model = this.#need(id);
+    if (!model) return;
+    let { adapters } = model;
+    if (request.type === 'attach') {
+      const name = request.source.type === 'files' ? (request.source.files[0]?.name ?? '') : (request.source.urls[0] ?? '');
+      if (name.includes('mismatch')) {
+        this.#fail(id, 'adapter_mismatch', 'The adapter is for another model.', 'Open the model it was made for.');
+        return;
+      }
+      adapters = [...adapters, { id: this.#nextAdapter++, name, base: null, parameters: 8192, scale: request.scale }];
+    } else if (request.type === 'detach') adapters = adapters.filter((one) => one.id !== request.adapter);
+    else adapters = adapters.map((one) => (one.id === request.adapter ? { ...one, scale: request.scale } : one));
+    this.#model = { ...model, adapters };
+    this.#send(id, { type: 'adapted', adapters });
   }
 
   async #trace(id: number, { input, capture }: Request & { type: 'trace' }): Promise<void> {
@@ -193,6 +219,8 @@ export function modelNamed(name: string, tokenizer: boolean, large = false): Mod
     weightBytes: 1.04e6,
     tokenizer: tokenizer ? 'BPE' : null,
     chatTemplate: false,
+    precision: 'f32',
+    adapters: [],
     licence: 'MIT',
     files: [{ name, bytes: 1.04e6 }],
   };
