@@ -6,7 +6,7 @@ import { deviceKey, recall, remember, type KnownDevice } from './known-devices.j
 import type { DeviceInfo } from './protocol.gen.js';
 import { selfTest } from './self-test.js';
 
-/** What is to be checked. */
+/** @internal What is to be checked. */
 export interface Subject {
   readonly device: DeviceInfo;
   /** The engine's. */
@@ -17,7 +17,7 @@ export interface Subject {
   readonly free: boolean;
 }
 
-/** Resolves with what the device computes wrongly; null where nothing is. Rejects where it fails. */
+/** @internal Resolves with what the device computes wrongly; null where nothing is. Rejects where it fails. */
 export async function checkDevice(
   connection: Connection,
   { device, version, folder, free }: Subject,

@@ -1,7 +1,7 @@
 /** What was found out about devices on this machine, kept in the browser so that each is tested and timed once. */
 import type { Calibration, DeviceInfo } from './protocol.gen.js';
 
-/** What is known of a device. */
+/** @internal What is known of a device. */
 export interface KnownDevice {
   /** What the self-test found wrong; null where it passed. */
   readonly wrong: string | null;
@@ -13,18 +13,18 @@ const KEY = 'glassbox.devices';
 /** Browsers update, drivers change names: only the latest are kept. */
 const MOST = 8;
 
-/** Names a device: another version of the engine or of the browser may compute otherwise. */
+/** @internal Names a device: another version of the engine or of the browser may compute otherwise. */
 export function deviceKey(version: string, { kind, name }: DeviceInfo): string {
   const browser = (globalThis as { navigator?: Navigator }).navigator?.userAgent ?? '';
   return [version, kind, name, browser].join(' | ');
 }
 
-/** What is known of a device; undefined where it is new. */
+/** @internal What is known of a device; undefined where it is new. */
 export function recall(key: string): KnownDevice | undefined {
   return new Map(all()).get(key);
 }
 
-/** Keeps what was found out. Where storage is closed to the page, it is found out again next time. */
+/** @internal Keeps what was found out. Where storage is closed to the page, it is found out again next time. */
 export function remember(key: string, known: KnownDevice): void {
   const others = all().filter(([other]) => other !== key);
   try {

@@ -8,7 +8,7 @@ import type { DeviceKind, Precision, Sampler } from './protocol.gen.js';
 import { GREEDY } from './sampler.js';
 import { Trace } from './trace.js';
 
-/** `answers.json`. */
+/** @internal `answers.json`. */
 export interface Answers {
   readonly tokens: readonly number[];
   readonly greedy: readonly number[];
@@ -18,10 +18,10 @@ export interface Answers {
   readonly pattern: readonly (readonly number[])[];
 }
 
-/** What the device answered, in the shapes of {@link Answers}. */
+/** @internal What the device answered, in the shapes of {@link Answers}. */
 export type Given = Pick<Answers, 'greedy' | 'logits' | 'pattern'>;
 
-/** How the test ended: passed, wrong (with what was), or not made, because its files are not there. */
+/** @internal How the test ended: passed, wrong (with what was), or not made, because its files are not there. */
 export type Verdict = { readonly kind: 'passed' } | { readonly kind: 'wrong'; readonly what: string } | { readonly kind: 'skipped' };
 
 const PATTERN = 'blocks.1.attn.hook_pattern';
@@ -32,7 +32,7 @@ const PATTERN = 'blocks.1.attn.hook_pattern';
  */
 const MOST = { logit: 1e-3, weight: 1e-3, divergence: 1e-3, roundedWeight: 1e-2 } as const;
 
-/** Asks the device and compares. What it opened is closed again; failures of the device itself reject. */
+/** @internal Asks the device and compares. What it opened is closed again; failures of the device itself reject. */
 export async function selfTest(connection: Connection, kind: DeviceKind, folder: URL, signal?: AbortSignal): Promise<Verdict> {
   const answers = await fetchAnswers(new URL('answers.json', folder), signal);
   if (!answers) return { kind: 'skipped' };
@@ -93,7 +93,7 @@ async function ask(connection: Connection, { tokens, greedy }: Answers, signal: 
   };
 }
 
-/** What of the answers is wrong, in plain words; null where all are right. */
+/** @internal What of the answers is wrong, in plain words; null where all are right. */
 export function difference(wanted: Answers, given: Given, precision: Precision): string | null {
   const rounded = precision !== 'f32';
   const weight = furthest(wanted.pattern.flat(), given.pattern.flat());
