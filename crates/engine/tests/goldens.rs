@@ -13,7 +13,7 @@ use glassbox_engine::{
     Model, OpenDevice, SamplerSettings, Trace, Undisturbed,
     device::{self, Precision},
 };
-use glassbox_model::{Action, Edit, Probe};
+use glassbox_model::{Action, Edit, Hook, Probe, Site, architectures::ARCHITECTURES};
 use glassbox_text::Special;
 
 /// Residual stream and head outputs: sums of many terms, compared relative to their size.
@@ -132,6 +132,32 @@ fn gguf_models_equal_their_goldens() {
     assert!(seen.iter().map(String::as_str).eq(["BF16", "F16", "F32", "Q4_0", "Q8_0"]), "{seen:?}");
 }
 
+/// A GGUF file of floats holds the weights of the safetensors, so that both forms give the same logits, to 1e-4: for
+/// every architecture that has a form of its own in llama.cpp.
+#[test]
+fn gguf_models_of_floats_equal_the_hubs_form() {
+    let mut seen = std::collections::BTreeSet::new();
+    for device in backends() {
+        for (folder, case) in cases() {
+            for gguf in case.gguf.iter().filter(|gguf| !gguf.dtype.starts_with('Q')) {
+                let logits = |path: &Path| {
+                    let model = open(path, &device);
+                    let names = ["logits".to_owned()];
+                    let mut found = trace(&model, &case.prompt.ids_with_special, &names, &[]);
+                    (model.spec().architecture, found.tensors.remove(0).data)
+                };
+                let (hub, gguf) = (logits(&folder), logits(&folder.join(&gguf.file)));
+                let most = difference(&hub.1, &gguf.1);
+                assert!(most <= 1e-4, "{} on {}: {most}", case.name, device.name);
+                seen.insert(hub.0);
+            }
+        }
+    }
+    let own = ARCHITECTURES.iter().filter(|known| known.gguf.is_some()).map(|known| known.name);
+    let missing: Vec<&str> = own.filter(|name| !seen.contains(name)).collect();
+    assert!(missing.is_empty(), "no GGUF of floats: {missing:?}");
+}
+
 /// The Kullback-Leibler divergence of two next-token distributions given by their logits, in nats:
 /// the mean over all positions.
 fn divergence(expected: &[f32], found: &[f32], vocab: usize) -> f64 {
@@ -203,14 +229,23 @@ fn chunked_prefill_equals_transformers() {
 }
 
 #[test]
-fn ablating_a_head_equals_transformers() {
+fn ablating_attention_equals_transformers() {
     let mut count = 0;
     for device in backends() {
         for (folder, case) in cases() {
             let golden = Golden::read(&folder.join(&case.golden));
             for ablation in &case.ablate {
                 let model = open(&folder, &device);
-                let edit = Edit::ablate_head(ablation.layer, ablation.head);
+                let edit = match ablation.head {
+                    Some(head) => Edit::ablate_head(ablation.layer, head),
+                    None => Edit {
+                        site: Site::block(ablation.layer, Hook::AttnOut),
+                        head: None,
+                        positions: None,
+                        keys: None,
+                        action: Action::Scale(0.0),
+                    },
+                };
                 let names = ["logits".to_owned()];
                 let found = trace(&model, &case.prompt.ids_with_special, &names, &[edit]);
                 let (_, expected) = golden.tensor(&ablation.logits);

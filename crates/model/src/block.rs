@@ -1,10 +1,11 @@
-//! A block: attention and MLP around the residual stream.
+//! A block: attention (or a convolution) and MLP around the residual stream.
 
 use burn::tensor::Tensor;
 
 use crate::{
     DecoderSpec, Hook, KvCache, Observation, Site, Wiring,
     attention::{Attention, Pass},
+    convolution::Convolution,
     layers::{Linear, Norm, scaled},
     mlp::Mlp,
 };
@@ -13,11 +14,45 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct Block {
     pub attn_norm: Option<Norm>,
-    pub attention: Attention,
+    pub mixer: Mixing,
     pub post_attn_norm: Option<Norm>,
     pub mlp_norm: Option<Norm>,
     pub mlp: Mlp,
     pub post_mlp_norm: Option<Norm>,
+}
+
+/// What lets positions take from each other ([`crate::Mixer`]).
+#[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one for each block, and mostly the larger one")]
+pub(crate) enum Mixing {
+    Attention(Attention),
+    Convolution(Convolution),
+}
+
+impl Mixing {
+    /// From a block's normalised input `[batch, position, hidden]` to what the output projection takes.
+    fn forward(
+        &self,
+        spec: &DecoderSpec,
+        index: usize,
+        x: Tensor<3>,
+        pass: &Pass,
+        cache: Option<&mut KvCache>,
+        observation: &mut Observation<'_>,
+    ) -> Tensor<3> {
+        match self {
+            Self::Attention(attention) => attention.forward(spec, index, x, pass, cache, observation),
+            Self::Convolution(convolution) => convolution.forward(index, x, cache, observation),
+        }
+    }
+
+    /// The output projection.
+    fn output(&self) -> &Linear {
+        match self {
+            Self::Attention(attention) => &attention.o,
+            Self::Convolution(convolution) => &convolution.output,
+        }
+    }
 }
 
 impl Block {
@@ -34,20 +69,20 @@ impl Block {
         let site = |hook| Site::block(index, hook);
         let x = observation.at3(site(Hook::ResidPre), x);
         let normed = before(&self.attn_norm, site(Hook::Ln1), x.clone(), observation);
-        let z = self.attention.forward(spec, index, normed.clone(), pass, cache, observation);
+        let z = self.mixer.forward(spec, index, normed.clone(), pass, cache, observation);
         let attn =
             Branch { post_norm: &self.post_attn_norm, scale: spec.residual_scale, site: site(Hook::AttnOut) };
         let (x, normed) = match spec.wiring {
             Wiring::Sequential => {
-                let x = attn.project(&self.attention.o, z, x, observation);
+                let x = attn.project(self.mixer.output(), z, x, observation);
                 let x = observation.at3(site(Hook::ResidMid), x);
                 (x.clone(), before(&self.mlp_norm, site(Hook::Ln2), x, observation))
             }
             Wiring::Parallel => {
                 let normed = before(&self.mlp_norm, site(Hook::Ln2), x.clone(), observation);
-                (attn.project(&self.attention.o, z, x, observation), normed)
+                (attn.project(self.mixer.output(), z, x, observation), normed)
             }
-            Wiring::ParallelSharedNorm => (attn.project(&self.attention.o, z, x, observation), normed),
+            Wiring::ParallelSharedNorm => (attn.project(self.mixer.output(), z, x, observation), normed),
         };
         let mlp =
             Branch { post_norm: &self.post_mlp_norm, scale: spec.residual_scale, site: site(Hook::MlpOut) };

@@ -1,18 +1,26 @@
-//! The KV cache.
+//! The KV cache: what blocks have of the positions so far.
 
 use burn::tensor::{Device, Tensor};
 use glassbox_kernels::ops;
 
-use crate::DecoderSpec;
+use crate::{DecoderSpec, Mixer};
 
 /// Positions are added in steps, so that shapes (and with them compiled shaders) repeat.
 const STEP: usize = 64;
 
-/// Keys (rotated) and values of all positions so far, per block.
+/// Keys (rotated) and values of all positions so far, per block; of a block with a convolution, what went into it.
+///
+/// A convolution would need its last few inputs only. All are kept, so that a run can start again anywhere
+/// ([`Self::truncate`]), as it can with keys and values.
 #[derive(Debug, Clone)]
 pub struct KvCache {
     /// `[batch, kv_head, capacity, head_dim]` each
     blocks: Vec<Option<(Tensor<4>, Tensor<4>)>>,
+    /// `[batch, 1, reach + capacity, hidden]`: behind `reach` rows of zeros, which stand for what is before the first
+    /// position
+    inputs: Vec<Option<Tensor<4>>>,
+    /// How many positions back a convolution looks.
+    reach: usize,
     len: usize,
     capacity: usize,
     expected: usize,
@@ -21,9 +29,18 @@ pub struct KvCache {
 impl KvCache {
     /// An empty cache for `batch` sequences.
     pub fn new(spec: &DecoderSpec, batch: usize, device: &Device) -> Self {
+        let reach = spec.convolution.map_or(0, |table| table.width - 1);
         let zeros = || Tensor::zeros([batch, spec.kv_heads, STEP, spec.head_dim], device);
-        let blocks = (0..spec.layers).map(|_| Some((zeros(), zeros()))).collect();
-        Self { blocks, len: 0, capacity: STEP, expected: 0 }
+        let rows = || Tensor::zeros([batch, 1, reach + STEP, spec.hidden], device);
+        let attends = |mixer| mixer == Mixer::Attention;
+        Self {
+            blocks: spec.blocks.iter().map(|b| attends(b.mixer).then(|| (zeros(), zeros()))).collect(),
+            inputs: spec.blocks.iter().map(|b| (!attends(b.mixer)).then(rows)).collect(),
+            reach,
+            len: 0,
+            capacity: STEP,
+            expected: 0,
+        }
     }
 
     /// Positions held.
@@ -61,14 +78,17 @@ impl KvCache {
         let doubled = (self.capacity * 2).min(context.next_multiple_of(STEP));
         let capacity = needed.next_multiple_of(STEP).max(doubled);
         let len = self.len;
-        let grown = |old: Tensor<4>| {
+        let grown = |old: Tensor<4>, before: usize| {
             let [batch, heads, _, head_dim] = old.dims();
-            let new = Tensor::zeros([batch, heads, capacity, head_dim], &old.device());
-            let used = [0..batch, 0..heads, 0..len, 0..head_dim];
+            let new = Tensor::zeros([batch, heads, before + capacity, head_dim], &old.device());
+            let used = [0..batch, 0..heads, 0..before + len, 0..head_dim];
             if len == 0 { new } else { new.slice_assign(used.clone(), old.slice(used)) }
         };
         for block in &mut self.blocks {
-            *block = block.take().map(|(keys, values)| (grown(keys), grown(values)));
+            *block = block.take().map(|(keys, values)| (grown(keys, 0), grown(values, 0)));
+        }
+        for block in &mut self.inputs {
+            *block = block.take().map(|rows| grown(rows, self.reach));
         }
         self.capacity = capacity;
     }
@@ -92,6 +112,20 @@ impl KvCache {
         };
         self.blocks[block] = Some(written.clone());
         written
+    }
+
+    /// Writes what goes into a block's convolution `[batch, position, hidden]` behind the others and returns it with the
+    /// positions before it that the convolution reaches, `[batch, reach + position, hidden]`.
+    pub(crate) fn write_inputs(&mut self, block: usize, inputs: Tensor<3>) -> Tensor<3> {
+        let [batch, count, hidden] = inputs.dims();
+        let first = self.reach + self.len;
+        let inputs = inputs.unsqueeze_dim::<4>(1);
+        let written = match self.inputs[block].take() {
+            Some(rows) => rows.slice_assign([0..batch, 0..1, first..first + count, 0..hidden], inputs),
+            None => inputs,
+        };
+        self.inputs[block] = Some(written.clone());
+        written.slice_dim(2, self.len..first + count).squeeze_dim(1)
     }
 
     /// Turns queries `[batch, position, head, head_dim]` and keys `[batch, position, kv_head, head_dim]` by their
@@ -120,9 +154,10 @@ impl KvCache {
         self.len = self.len.min(len);
     }
 
-    /// Bytes of the keys and values.
+    /// Bytes of all of it.
     pub fn bytes(&self) -> u64 {
         let size = |tensor: &Tensor<4>| 4 * tensor.dims().iter().map(|size| *size as u64).product::<u64>();
-        self.blocks.iter().flatten().map(|(keys, values)| size(keys) + size(values)).sum()
+        let keys_and_values = self.blocks.iter().flatten().flat_map(|(keys, values)| [keys, values]);
+        keys_and_values.chain(self.inputs.iter().flatten()).map(size).sum()
     }
 }

@@ -4,8 +4,8 @@ use glassbox_formats::Config;
 use serde_json::json;
 
 use crate::{
-    Activation, ConfigReader, DecoderSpec, ModelError, NormKind, Pairing, Placement, Positions, QkNorm,
-    Wiring, architectures::ARCHITECTURES,
+    Activation, BlockSpec, ConfigReader, DecoderSpec, Mixer, ModelError, NormKind, Pairing, Placement,
+    Positions, QkNorm, Wiring, architectures::ARCHITECTURES,
 };
 
 /// An architecture in words.
@@ -36,6 +36,8 @@ pub fn describe() -> Result<Vec<Description>, ModelError> {
         "hidden_size": 64, "n_embd": 64, "d_model": 64,
         "num_hidden_layers": layers, "num_layers": layers, "n_layer": layers, "n_layers": layers,
         "num_attention_heads": 8, "num_heads": 8, "n_head": 8, "n_heads": 8,
+        // A hybrid without it would be none.
+        "full_attn_idxs": [2, 5, 8, 10],
     }));
     let reader = ConfigReader::new(&config);
     let describe = |architecture: &'static crate::architectures::Architecture| {
@@ -108,7 +110,8 @@ fn positions(spec: &DecoderSpec) -> String {
     if variants.len() > 1 {
         words.push("with two bases".to_owned());
     }
-    if spec.blocks.iter().any(|block| block.rotary.is_none()) {
+    let attends = |block: &&BlockSpec| block.mixer == Mixer::Attention;
+    if spec.blocks.iter().filter(attends).any(|block| block.rotary.is_none()) {
         words.push("in some blocks".to_owned());
     }
     words.join(" ")
@@ -116,6 +119,7 @@ fn positions(spec: &DecoderSpec) -> String {
 
 fn attention(spec: &DecoderSpec) -> String {
     let attention = &spec.attention;
+    let convolution;
     let mut words = Vec::new();
     match spec.kv_heads {
         1 => words.push("one key and value head"),
@@ -126,6 +130,11 @@ fn attention(spec: &DecoderSpec) -> String {
         0 => {}
         all if all == spec.layers => words.push("sliding window"),
         _ => words.push("sliding window in some blocks"),
+    }
+    if let Some(table) = spec.convolution {
+        words[0] = "in some blocks";
+        convolution = format!("gated convolution over {} positions in the others", table.width);
+        words.push(&convolution);
     }
     match attention.qk_norm {
         Some(QkNorm::Head | QkNorm::OwnHead) => words.push("norm of queries and keys by head"),

@@ -7,6 +7,7 @@ mod attention;
 mod block;
 mod cache;
 mod config;
+mod convolution;
 mod decoder;
 mod description;
 mod error;
@@ -27,6 +28,7 @@ pub use architectures::identify;
 pub use attention::Pass;
 pub use cache::KvCache;
 pub use config::{ConfigReader, RopeDefaults, SizeKeys};
+pub use convolution::ConvolutionSpec;
 pub use decoder::Decoder;
 pub use description::{Description, describe, markdown};
 pub use error::ModelError;
@@ -35,7 +37,7 @@ pub use probe::{Action, Captured, Edit, Noise, Observation, Probe, check_edits};
 pub use rotary::{Pairing, RotarySpec, Scaling};
 pub use site::{Axis, Hook, Site};
 pub use spec::{
-    Activation, AttentionSpec, BlockSpec, DecoderSpec, ExpertsSpec, MlpSpec, NormKind, NormSpec, Placement,
-    Positions, QkNorm, Sizes, Wiring, inverse_root,
+    Activation, AttentionSpec, BlockSpec, DecoderSpec, ExpertsSpec, Mixer, MlpSpec, NormKind, NormSpec,
+    Placement, Positions, QkNorm, Sizes, Wiring, inverse_root,
 };
 pub use weights::{Progress, Rows, Source, check, load};

@@ -36,6 +36,12 @@ pub struct Names {
     pub q_norm: &'static str,
     /// Norm of keys.
     pub k_norm: &'static str,
+    /// Gates and values of a convolution `[3 * hidden, hidden]`.
+    pub conv_input: &'static str,
+    /// Its kernel `[hidden, width]`.
+    pub conv_kernel: &'static str,
+    /// Its output projection.
+    pub conv_output: &'static str,
     /// Norm before the MLP.
     pub mlp_norm: &'static str,
     /// Norm after the MLP.
@@ -77,6 +83,9 @@ impl Names {
             o: Source::plain("model.layers.{i}.self_attn.o_proj"),
             q_norm: "model.layers.{i}.self_attn.q_norm",
             k_norm: "model.layers.{i}.self_attn.k_norm",
+            conv_input: "model.layers.{i}.conv.in_proj",
+            conv_kernel: "model.layers.{i}.conv.conv",
+            conv_output: "model.layers.{i}.conv.out_proj",
             mlp_norm: "model.layers.{i}.post_attention_layernorm",
             post_mlp_norm: "model.layers.{i}.post_feedforward_layernorm",
             gate: Source::plain("model.layers.{i}.mlp.gate_proj"),
@@ -108,6 +117,9 @@ impl Names {
             o: Source::plain("blk.{i}.attn_output"),
             q_norm: "blk.{i}.attn_q_norm",
             k_norm: "blk.{i}.attn_k_norm",
+            conv_input: "blk.{i}.shortconv.in_proj",
+            conv_kernel: "blk.{i}.shortconv.conv",
+            conv_output: "blk.{i}.shortconv.out_proj",
             mlp_norm: "blk.{i}.ffn_norm",
             post_mlp_norm: "blk.{i}.post_ffw_norm",
             gate: Source::plain("blk.{i}.ffn_gate"),

@@ -6,7 +6,8 @@ use glassbox_kernels::{Matrix, Precision};
 use crate::{
     Decoder,
     attention::Attention,
-    block::Block,
+    block::{Block, Mixing},
+    convolution::Convolution,
     layers::{Linear, Norm},
     mlp::{Experts, FeedForward, Mlp},
 };
@@ -85,17 +86,9 @@ pub(crate) fn bytes(decoder: &Decoder) -> u64 {
 
 fn map_block(map: &mut dyn WeightMap, index: usize, block: &Block) -> Block {
     let name = |part: &str| format!("blocks.{index}.{part}");
-    let Attention { q, k, v, o, q_norm, k_norm } = &block.attention;
     Block {
         attn_norm: map_optional(map, &name("attn_norm"), &block.attn_norm),
-        attention: Attention {
-            q: map_linear(map, &name("q"), q),
-            k: map_linear(map, &name("k"), k),
-            v: map_linear(map, &name("v"), v),
-            o: map_linear(map, &name("o"), o),
-            q_norm: map_optional(map, &name("q_norm"), q_norm),
-            k_norm: map_optional(map, &name("k_norm"), k_norm),
-        },
+        mixer: map_mixer(map, &name, &block.mixer),
         post_attn_norm: map_optional(map, &name("post_attn_norm"), &block.post_attn_norm),
         mlp_norm: map_optional(map, &name("mlp_norm"), &block.mlp_norm),
         mlp: match &block.mlp {
@@ -109,6 +102,28 @@ fn map_block(map: &mut dyn WeightMap, index: usize, block: &Block) -> Block {
             }),
         },
         post_mlp_norm: map_optional(map, &name("post_mlp_norm"), &block.post_mlp_norm),
+    }
+}
+
+fn map_mixer(map: &mut dyn WeightMap, name: &dyn Fn(&str) -> String, mixer: &Mixing) -> Mixing {
+    match mixer {
+        Mixing::Attention(Attention { q, k, v, o, q_norm, k_norm }) => Mixing::Attention(Attention {
+            q: map_linear(map, &name("q"), q),
+            k: map_linear(map, &name("k"), k),
+            v: map_linear(map, &name("v"), v),
+            o: map_linear(map, &name("o"), o),
+            q_norm: map_optional(map, &name("q_norm"), q_norm),
+            k_norm: map_optional(map, &name("k_norm"), k_norm),
+        }),
+        Mixing::Convolution(Convolution { input, taps, bias, output }) => Mixing::Convolution(Convolution {
+            input: map_linear(map, &name("conv.input"), input),
+            taps: (0..)
+                .zip(taps)
+                .map(|(tap, weight)| map.vector(&name(&format!("conv.taps.{tap}")), weight))
+                .collect(),
+            bias: bias.as_ref().map(|bias| map.vector(&name("conv.bias"), bias)),
+            output: map_linear(map, &name("conv.output"), output),
+        }),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::{DecoderSpec, ModelError, Placement, Positions, Wiring};
+use crate::{DecoderSpec, Mixer, ModelError, Placement, Positions, Wiring};
 
 /// What an axis of a captured tensor counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,11 @@ pub enum Hook {
     Pattern,
     /// Weighted sum of values `[position, head, head_dim]`.
     Z,
-    /// Output of attention `[position, hidden]`.
+    /// What goes into a convolution, gated `[position, hidden]`.
+    ConvIn,
+    /// What comes out of it, gated, before the output projection `[position, hidden]`.
+    ConvOut,
+    /// Output of attention, or of the convolution in its place `[position, hidden]`.
     AttnOut,
     /// Residual stream between attention and MLP `[position, hidden]`.
     ResidMid,
@@ -86,6 +90,8 @@ const HOOKS: &[(Hook, &str, &str)] = &[
     (Hook::AttnScores, "attn.hook_attn_scores", "attn_scores"),
     (Hook::Pattern, "attn.hook_pattern", "pattern"),
     (Hook::Z, "attn.hook_z", "z"),
+    (Hook::ConvIn, "conv.hook_in", "conv_in"),
+    (Hook::ConvOut, "conv.hook_out", "conv_out"),
     (Hook::AttnOut, "hook_attn_out", "attn_out"),
     (Hook::ResidMid, "hook_resid_mid", "resid_mid"),
     (Hook::Ln2, "ln2.hook_normalized", "ln2"),
@@ -185,6 +191,10 @@ impl Site {
             Hook::Ln1 => spec.placement != Placement::Post,
             Hook::Ln2 => spec.placement != Placement::Post && spec.wiring != Wiring::ParallelSharedNorm,
             Hook::RotQ | Hook::RotK => block.rotary.is_some(),
+            Hook::Q | Hook::K | Hook::V | Hook::AttnScores | Hook::Pattern | Hook::Z => {
+                block.mixer == Mixer::Attention
+            }
+            Hook::ConvIn | Hook::ConvOut => block.mixer == Mixer::Convolution,
             Hook::ResidMid => spec.wiring == Wiring::Sequential,
             Hook::MlpPre | Hook::MlpPost => !block.experts,
             Hook::MlpPreLinear => !block.experts && spec.mlp.gated,

@@ -3,6 +3,7 @@
 use crate::{
     ModelError,
     alibi::AlibiSpec,
+    convolution::ConvolutionSpec,
     rotary::{RotarySpec, Scaling},
 };
 
@@ -133,9 +134,21 @@ pub struct ExpertsSpec {
     pub normalised: bool,
 }
 
+/// How a block lets positions take from each other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mixer {
+    /// Attention.
+    #[default]
+    Attention,
+    /// A gated short convolution.
+    Convolution,
+}
+
 /// What sets a block apart from the others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BlockSpec {
+    /// How it lets positions take from each other.
+    pub mixer: Mixer,
     /// How many positions back a query sees, itself included; none for all (Beltagy et al., 2020).
     pub window: Option<usize>,
     /// Which of the rotary variants; none for no turn.
@@ -189,6 +202,8 @@ pub struct DecoderSpec {
     pub positions: Positions,
     /// Attention.
     pub attention: AttentionSpec,
+    /// The convolution of blocks that have one in the place of attention.
+    pub convolution: Option<ConvolutionSpec>,
     /// The MLP.
     pub mlp: MlpSpec,
     /// What sets each block apart; as many as `layers`.
@@ -237,6 +252,7 @@ impl DecoderSpec {
                 qkv_bias: false,
                 output_bias: false,
             },
+            convolution: None,
             mlp: MlpSpec { activation: Activation::Silu, gated: true, bias: false, experts: None },
             blocks: vec![BlockSpec { rotary: Some(0), ..BlockSpec::default() }; layers],
             embed_scale: 1.0,
@@ -267,6 +283,15 @@ impl DecoderSpec {
     pub fn with_alibi(self, max_bias: f32) -> Self {
         let alibi = AlibiSpec::new(self.heads, max_bias);
         self.unturned(Positions::Alibi(alibi))
+    }
+
+    /// The same with convolutions in the place of attention in the blocks that `convolves` picks.
+    pub fn with_convolutions(mut self, table: ConvolutionSpec, convolves: impl Fn(usize) -> bool) -> Self {
+        self.convolution = Some(table);
+        for (_, block) in self.blocks.iter_mut().enumerate().filter(|(index, _)| convolves(*index)) {
+            *block = BlockSpec { mixer: Mixer::Convolution, window: None, rotary: None, ..*block };
+        }
+        self
     }
 
     fn unturned(mut self, positions: Positions) -> Self {
@@ -369,6 +394,7 @@ impl DecoderSpec {
                 return wrong(key, format!("{value} is not a positive number"));
             }
         }
+        self.convolution.iter().try_for_each(|table| table.validate())?;
         self.rotaries().iter().try_for_each(|rotary| rotary.validate(self.head_dim))
     }
 }

@@ -8,6 +8,7 @@ use glassbox_kernels::Matrix;
 
 use crate::{
     Decoder, KvCache, ModelError, NormKind, Observation, Pass,
+    block::Mixing,
     layers::{Norm, scaled},
     mlp::Mlp,
 };
@@ -105,10 +106,12 @@ impl Decoder {
     /// What a block's attention adds to the residual stream at one position, in parts `[heads + 1, hidden]`: a
     /// row for each head's `z` (of `[head, head_dim]`), and one for biases. Their sum is `hook_attn_out`.
     ///
-    /// Where a norm follows the attention, its scale is held at what the whole output gives it.
-    pub fn attention_parts(&self, block: usize, z: &[f32]) -> Tensor<2> {
+    /// Where a norm follows the attention, its scale is held at what the whole output gives it. None where the block
+    /// has a convolution in its place.
+    pub fn attention_parts(&self, block: usize, z: &[f32]) -> Option<Tensor<2>> {
         let (heads, width, size) = (self.spec.heads, self.spec.query_width(), self.spec.head_dim);
         let block = &self.blocks[block];
+        let Mixing::Attention(attention) = &block.mixer else { return None };
         // One row per head, zero but for its own slice; the last one all zero, so that it gives the biases.
         let mut rows = vec![0.0; (heads + 1) * width];
         for (head, values) in z.chunks_exact(size).take(heads).enumerate() {
@@ -116,10 +119,10 @@ impl Decoder {
             rows[from..from + size].copy_from_slice(values);
         }
         let rows = Tensor::from_data(TensorData::new(rows, [heads + 1, width]), &self.device);
-        let parts = without_bias(block.attention.o.forward_rows(rows));
+        let parts = without_bias(attention.o.forward_rows(rows));
         let total = parts.clone().sum_dim(0);
         let parts = through_norm(block.post_attn_norm.as_ref(), parts, total);
-        scaled(parts, self.spec.residual_scale)
+        Some(scaled(parts, self.spec.residual_scale))
     }
 
     /// What neurons of a block add to the residual stream, one row `[hidden]` each, for the activations

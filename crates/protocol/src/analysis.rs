@@ -44,6 +44,8 @@ pub enum PartKind {
     PosEmbed,
     /// A head: its values through its slice of the output projection.
     Head,
+    /// The convolution that a layer has in the place of attention.
+    Convolution,
     /// What the attention adds besides its heads: biases.
     AttnBias,
     /// An MLP.

@@ -33,7 +33,8 @@ export interface ModelCase {
     readonly ids_with_special: readonly number[];
   };
   readonly greedy: { readonly ids: readonly number[]; readonly margin: number };
-  readonly ablate?: readonly { readonly layer: number; readonly head: number; readonly logits: string }[];
+  /** Without a head, what attention (or the convolution in its place) adds to the residual stream. */
+  readonly ablate?: readonly { readonly layer: number; readonly head?: number; readonly logits: string }[];
   readonly gguf?: readonly GgufForm[];
 }
 

@@ -60,6 +60,7 @@ export const deDeep = {
   'part.embed': 'Embedding',
   'part.pos_embed': 'Positions-Embedding',
   'part.head': 'Head {layer}.{head}',
+  'part.convolution': 'Faltung {layer}',
   'part.attn_bias': 'Attention-Bias {layer}',
   'part.mlp': 'MLP {layer}',
   'part.edits': 'direkte Eingriffe in den Strom',

@@ -60,6 +60,7 @@ export const enDeep = {
   'part.embed': 'embedding',
   'part.pos_embed': 'position embedding',
   'part.head': 'head {layer}.{head}',
+  'part.convolution': 'convolution {layer}',
   'part.attn_bias': 'attention bias {layer}',
   'part.mlp': 'MLP {layer}',
   'part.edits': 'direct edits of the stream',

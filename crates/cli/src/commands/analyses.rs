@@ -98,6 +98,7 @@ fn part(part: &Part) -> Value {
         PartName::Embed => ("embed", None, None),
         PartName::PosEmbed => ("pos_embed", None, None),
         PartName::Head { layer, head } => ("head", Some(layer), Some(head)),
+        PartName::Convolution { layer } => ("convolution", Some(layer), None),
         PartName::AttnBias { layer } => ("attn_bias", Some(layer), None),
         PartName::Mlp { layer } => ("mlp", Some(layer), None),
         PartName::Edits => ("edits", None, None),

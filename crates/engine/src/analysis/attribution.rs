@@ -8,7 +8,7 @@
 //! of them add to one stream. A final soft cap is the one thing left out: contributions sum to the logit before it.
 
 use burn::tensor::{Tensor, TensorData};
-use glassbox_model::{Hook, Probe, Site};
+use glassbox_model::{DecoderSpec, Hook, Probe, Site};
 
 use super::{Run, run::pause, standing::largest};
 use crate::{EngineError, Host, HostTensor, Model, collect::read};
@@ -26,6 +26,11 @@ pub enum PartName {
         layer: usize,
         /// Head.
         head: usize,
+    },
+    /// The convolution that a layer has in the place of attention.
+    Convolution {
+        /// Layer.
+        layer: usize,
     },
     /// What a layer's attention adds besides its heads: biases.
     AttnBias {
@@ -170,11 +175,14 @@ impl Run {
             captured.iter().find(|tensor: &&HostTensor| tensor.name == name).map(|tensor| tensor.data.clone())
         };
         let block = |layer, hook| of(Site::block(layer, hook)).unwrap_or_default();
-        let written =
-            (0..spec.layers).map(|layer| model.decoder.attention_parts(layer, &block(layer, Hook::Z)));
+        // None where a layer has a convolution.
+        let heads = |layer| model.decoder.attention_parts(layer, &block(layer, Hook::Z));
+        let heads: Vec<Option<Tensor<2>>> = (0..spec.layers).map(heads).collect();
+        let attends: Vec<bool> = heads.iter().map(Option::is_some).collect();
         let last = self.stream(spec.layers, position..position + 1).squeeze_dim(0);
-        let mut written = read(written.chain([last]).collect()).await?;
+        let mut written = read(heads.into_iter().flatten().chain([last]).collect()).await?;
         let total = written.pop().unwrap_or_default();
+        let mut written = written.into_iter();
 
         let mut parts = Parts { names: Vec::new(), vectors: Vec::new(), total };
         for (name, hook) in [(PartName::Embed, Hook::Embed), (PartName::PosEmbed, Hook::PosEmbed)] {
@@ -182,21 +190,15 @@ impl Run {
                 parts.push(name, vector);
             }
         }
-        for (layer, heads) in written.into_iter().enumerate() {
-            for (head, vector) in heads.chunks_exact(spec.hidden).enumerate() {
-                let name = match head < spec.heads {
-                    true => PartName::Head { layer, head },
-                    false => PartName::AttnBias { layer },
-                };
-                // The last row is biases, where there are any.
-                if head < spec.heads || vector.iter().any(|value| *value != 0.0) {
-                    parts.push(name, vector.to_vec());
-                }
+        for (layer, attends) in attends.into_iter().enumerate() {
+            match attends {
+                true => parts.push_heads(layer, spec, &written.next().unwrap_or_default()),
+                false => parts.push(PartName::Convolution { layer }, block(layer, Hook::AttnOut)),
             }
             parts.push(PartName::Mlp { layer }, block(layer, Hook::MlpOut));
             pause(host).await?;
         }
-        parts.push_edits(self);
+        parts.push_edits(self, spec);
         Ok(parts)
     }
 }
@@ -207,10 +209,27 @@ impl Parts {
         self.vectors.push(vector);
     }
 
-    /// What is left where edits changed the stream itself.
-    fn push_edits(&mut self, run: &Run) {
-        let direct = [Hook::ResidPre, Hook::AttnOut, Hook::ResidMid, Hook::ResidPost];
-        if run.edits.iter().any(|edit| direct.contains(&edit.site.hook)) {
+    /// What heads write, `[heads + 1, hidden]`; the last row is biases, where there are any.
+    fn push_heads(&mut self, layer: usize, spec: &DecoderSpec, rows: &[f32]) {
+        for (head, vector) in rows.chunks_exact(spec.hidden).enumerate() {
+            let name = match head < spec.heads {
+                true => PartName::Head { layer, head },
+                false => PartName::AttnBias { layer },
+            };
+            if head < spec.heads || vector.iter().any(|value| *value != 0.0) {
+                self.push(name, vector.to_vec());
+            }
+        }
+    }
+
+    /// What is left where edits changed the stream itself, or the output of attention, whose parts are taken before it.
+    fn push_edits(&mut self, run: &Run, spec: &DecoderSpec) {
+        let direct = |site: Site| match site.hook {
+            Hook::ResidPre | Hook::ResidMid | Hook::ResidPost => true,
+            Hook::AttnOut => Site { hook: Hook::Z, ..site }.exists(spec),
+            _ => false,
+        };
+        if run.edits.iter().any(|edit| direct(edit.site)) {
             let mut rest = self.total.clone();
             for vector in &self.vectors {
                 rest.iter_mut().zip(vector).for_each(|(rest, value)| *rest -= value);

@@ -1,6 +1,6 @@
 //! Down to the numbers: one head at one query, the neurons of one MLP, lengths along the residual stream.
 
-use glassbox_model::{Hook, Probe, Site};
+use glassbox_model::{Edit, Hook, Probe, Site};
 
 use super::{
     Promotion, Run,
@@ -45,6 +45,9 @@ pub struct Neuron {
 
 impl Run {
     /// One head at one query: every number between its input and what it writes.
+    ///
+    /// # Errors
+    /// For a layer or a head that the model does not have, and for a layer with a convolution in the place of attention.
     pub async fn head_detail(
         &self,
         model: &Model,
@@ -54,7 +57,8 @@ impl Run {
         host: &dyn Host,
     ) -> Result<HeadDetail, EngineError> {
         let spec = model.spec();
-        self.check_head(model, layer, head)?;
+        self.check_layer(model, layer)?;
+        Edit::ablate_head(layer, head).check(spec)?;
         let query = self.position(query)?;
         let (kv_head, size, count) = (head / spec.group(), spec.head_dim, self.len());
         let keys = self.layer(model, layer, &[Hook::K, Hook::RotK, Hook::V], 0..count, host).await?;
@@ -78,7 +82,8 @@ impl Run {
         let own = |hook| find(&own, hook);
         let keys = |hook| find(&keys, hook);
         let z = own(Hook::Z).unwrap_or_default();
-        let out = read(vec![model.decoder.attention_parts(layer, &z)]).await?.pop().unwrap_or_default();
+        let out = model.decoder.attention_parts(layer, &z).ok_or(EngineError::NoSuchPart)?;
+        let out = read(vec![out]).await?.pop().unwrap_or_default();
         let (q, k) = (own(Hook::Q).map(|q| of_head(q, head)), keys(Hook::K).map(of_kv));
         let (rot_q, rot_k) = (own(Hook::RotQ).map(|q| of_head(q, head)), keys(Hook::RotK).map(of_kv));
         let dots = match (rot_q.as_ref().or(q.as_ref()), rot_k.as_ref().or(k.as_ref())) {
@@ -125,7 +130,7 @@ impl Run {
         tokens: usize,
         host: &dyn Host,
     ) -> Result<Vec<Neuron>, EngineError> {
-        self.check_head(model, layer, 0)?;
+        self.check_layer(model, layer)?;
         let (spec, position) = (model.spec(), self.position(position)?);
         let here = position..position + 1;
         let hooks = [Hook::MlpPre, Hook::MlpPreLinear, Hook::MlpPost];
@@ -195,9 +200,8 @@ impl Run {
         self.capture(model, &Probe::parse(&names, model.spec())?, positions, host).await
     }
 
-    fn check_head(&self, model: &Model, layer: usize, head: usize) -> Result<(), EngineError> {
-        let spec = model.spec();
-        match layer < spec.layers && head < spec.heads {
+    fn check_layer(&self, model: &Model, layer: usize) -> Result<(), EngineError> {
+        match layer < model.spec().layers {
             true => Ok(()),
             false => Err(EngineError::NoSuchPart),
         }

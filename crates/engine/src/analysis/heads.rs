@@ -11,7 +11,7 @@
 //! Queries 0 and 1 do not count for the first two roles: they have no choice, or one key for both. Only queries whose
 //! token came before count for the last two.
 
-use glassbox_model::Hook;
+use glassbox_model::{Hook, Site};
 
 use super::Run;
 use crate::{EngineError, Host, Model};
@@ -91,7 +91,8 @@ pub fn head_scores(tokens: &[u32], pattern: &[f32]) -> HeadScores {
     tally.scores()
 }
 
-/// What all heads do on a prompt (L layers, H heads, T tokens).
+/// What all heads do on a prompt (L layers, H heads, T tokens). Layers with a convolution in the place of attention
+/// have no heads: their scores are none, their pictures 0, and a rollout passes them by (so that it misses what they move).
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeadsReport {
     /// `[L, H]`
@@ -146,7 +147,9 @@ impl Run {
                     pictures.extend(picture);
                 }
             }
-            report.rollout = report.rollout.map(|before| roll(&before, &mean, count));
+            if Site::block(layer, Hook::Pattern).exists(spec) {
+                report.rollout = report.rollout.map(|before| roll(&before, &mean, count));
+            }
             host.analysed(layer + 1, spec.layers);
         }
         Ok(report)

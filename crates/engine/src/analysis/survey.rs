@@ -97,7 +97,8 @@ impl Model {
         let DecoderSpec { layers, heads, .. } = *self.spec();
         let mut tallies = vec![HeadTally::default(); layers * heads];
         for (done, tokens) in prompts.iter().enumerate() {
-            for block in 0..layers {
+            let attends = |block: &usize| Site::block(*block, Hook::Pattern).exists(self.spec());
+            for block in (0..layers).filter(attends) {
                 // One block at a time: a pattern takes the square of the prompt's length.
                 let site = Site::block(block, Hook::Pattern).to_string();
                 let trace = self.trace(tokens, &Probe::parse(&[&site], self.spec())?, &[], host).await?;

@@ -44,7 +44,8 @@ pub struct Sweep {
     pub target: f32,
     /// `[layers, positions]`, the metric with that cell patched.
     pub metric: Vec<f32>,
-    /// `[layers, positions]`: 0 as in the target, 1 as in the source; none where both are equal.
+    /// `[layers, positions]`: 0 as in the target, 1 as in the source; none where both are equal, and in layers without
+    /// such a site, where nothing can be patched.
     pub recovered: Vec<Option<f32>>,
 }
 
@@ -65,6 +66,10 @@ impl Run {
         model.check_ids(&ids)?;
         let measured = self.position(plan.measured_at)?;
         let layers = plan.layers.clone().unwrap_or(0..model.spec().layers);
+        let patchable = |layer: usize| Site::block(layer, plan.hook).exists(model.spec());
+        if let Some(first) = layers.clone().next().filter(|_| !layers.clone().any(patchable)) {
+            Probe::parse(&[Site::block(first, plan.hook).to_string()], model.spec())?;
+        }
         let positions = plan.positions.clone().unwrap_or(0..self.len());
         self.position(Some(positions.end.max(1) - 1))?;
         let metric =
@@ -74,6 +79,12 @@ impl Run {
         let mut all = Vec::with_capacity(layers.len() * positions.len());
         for layer in layers.clone() {
             let site = Site::block(layer, plan.hook);
+            if !patchable(layer) {
+                let row = vec![target; positions.len()];
+                each(layer, &row);
+                all.extend(row);
+                continue;
+            }
             let probe = Probe::parse(&[site.to_string()], model.spec())?;
             let values = source.capture(model, &probe, positions.clone(), host).await?.remove(0);
             let mut row = Vec::with_capacity(positions.len());
@@ -93,7 +104,11 @@ impl Run {
             all.extend(row);
         }
         let span = clean - target;
-        let recovered = all.iter().map(|value| (span != 0.0).then(|| (value - target) / span)).collect();
+        let recovered = all.iter().enumerate().map(|(cell, value)| {
+            let layer = layers.start + cell / positions.len();
+            (span != 0.0 && patchable(layer)).then(|| (value - target) / span)
+        });
+        let recovered = recovered.collect();
         Ok(Sweep { layers, positions, source: clean, target, metric: all, recovered })
     }
 

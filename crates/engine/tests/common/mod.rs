@@ -52,7 +52,8 @@ pub struct Greedy {
 #[derive(Debug, Deserialize)]
 pub struct Ablation {
     pub layer: usize,
-    pub head: usize,
+    /// None for all that attention, or the convolution in its place, adds to the residual stream.
+    pub head: Option<usize>,
     pub logits: String,
 }
 

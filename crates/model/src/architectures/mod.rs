@@ -12,6 +12,7 @@ mod gpt_bigcode;
 mod gpt_neo;
 mod gpt_neox;
 mod granite;
+mod lfm2;
 mod llama;
 mod mistral;
 mod mpt;
@@ -75,6 +76,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     exaone4::EXAONE4,
     phi::PHI,
     phi3::PHI3,
+    lfm2::LFM2,
     stablelm::STABLELM,
     starcoder2::STARCODER2,
     cohere::COHERE,

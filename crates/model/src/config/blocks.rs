@@ -1,4 +1,4 @@
-//! What config.json says of single blocks: windows and kinds of attention.
+//! What config.json says of single blocks: windows, kinds of attention, convolutions in its place.
 
 use glassbox_formats::Config;
 use serde_json::Value;
@@ -44,6 +44,16 @@ impl ConfigReader<'_> {
         Ok(kinds.iter().map(|kind| kind == "local").collect())
     }
 
+    /// Which blocks of a hybrid attend; the others have a convolution. By `layer_types`, or LFM2's older list of indices;
+    /// all where neither is there.
+    pub fn attends(&self, layers: usize) -> Result<Vec<bool>, ModelError> {
+        match (self.strings("layer_types")?, self.numbers("full_attn_idxs")?) {
+            (Some(types), _) => self.layer_types(&types, layers, [("conv", false), ("full_attention", true)]),
+            (None, Some(list)) => Ok((0..layers).map(|block| list.contains(&(block as f32))).collect()),
+            (None, None) => Ok(vec![true; layers]),
+        }
+    }
+
     /// A size, or a default where the key is missing; none where it is null or 0.
     pub fn window(&self, key: &str, default: Option<usize>) -> Result<Option<usize>, ModelError> {
         let stated = match self.config {
@@ -58,15 +68,28 @@ impl ConfigReader<'_> {
     pub fn sliding(&self, layers: usize, default: impl Fn(usize) -> bool) -> Result<Vec<bool>, ModelError> {
         match self.strings("layer_types")? {
             None => Ok((0..layers).map(default).collect()),
-            Some(types) if types.len() == layers => types
-                .iter()
-                .map(|kind| match kind.as_str() {
-                    "full_attention" => Ok(false),
-                    "sliding_attention" => Ok(true),
-                    other => Err(wrong("layer_types", &format!("the kind \"{other}\" is not known"))),
-                })
-                .collect(),
-            Some(types) => Err(wrong("layer_types", &format!("{} kinds for {layers} layers", types.len()))),
+            Some(types) => {
+                self.layer_types(&types, layers, [("full_attention", false), ("sliding_attention", true)])
+            }
         }
+    }
+
+    /// A kind for each layer, by what the two known ones stand for.
+    fn layer_types(
+        &self,
+        types: &[String],
+        layers: usize,
+        known: [(&str, bool); 2],
+    ) -> Result<Vec<bool>, ModelError> {
+        if types.len() != layers {
+            return Err(wrong("layer_types", &format!("{} kinds for {layers} layers", types.len())));
+        }
+        let kind = |kind: &String| {
+            let found = known.iter().find(|(name, _)| name == kind);
+            found
+                .map(|(_, stands_for)| *stands_for)
+                .ok_or_else(|| wrong("layer_types", &format!("the kind \"{kind}\" is not known")))
+        };
+        types.iter().map(kind).collect()
     }
 }

@@ -2,7 +2,7 @@
 
 use glassbox_formats::{Checkpoint, Config, gguf};
 
-use super::{ConfigReader, wrong};
+use super::{ConfigReader, SizeKeys, wrong};
 use crate::{DecoderSpec, ExpertsSpec, ModelError, Positions};
 
 impl ConfigReader<'_> {
@@ -29,6 +29,17 @@ impl ConfigReader<'_> {
         spec.tied_head = !has("output.weight");
         spec.head_bias = has("output.bias");
         Ok(spec)
+    }
+
+    /// Which blocks of a hybrid attend: those with key heads, where their number is stated for each.
+    pub fn gguf_attends(&self, layers: usize) -> Result<Vec<bool>, ModelError> {
+        let key = self.full(SizeKeys::GGUF.kv_heads);
+        let Config::Gguf(metadata) = self.config else { return Ok(vec![true; layers]) };
+        match metadata.get::<Vec<u64>>(&key)?.unwrap_or_default() {
+            heads if heads.len() <= 1 => Ok(vec![true; layers]),
+            heads if heads.len() == layers => Ok(heads.iter().map(|heads| *heads > 0).collect()),
+            heads => Err(wrong(&key, &format!("{} numbers of heads for {layers} layers", heads.len()))),
+        }
     }
 
     /// The vocabulary's size in a GGUF: rows of the embedding, which are what the model computes with.

@@ -235,8 +235,12 @@ impl<'c> ConfigReader<'c> {
             },
             Config::Gguf(metadata) => {
                 let full = self.full(key);
-                // Some keys hold one number per block; the decoder has the same sizes in all of them.
-                let Some(values) = metadata.get::<Vec<u64>>(&full)? else { return Ok(None) };
+                // Some keys hold one number per block; the decoder has the same sizes in all of them. No key heads
+                // are a block without attention.
+                let Some(mut values) = metadata.get::<Vec<u64>>(&full)? else { return Ok(None) };
+                if key == SizeKeys::GGUF.kv_heads && values.iter().any(|heads| *heads > 0) {
+                    values.retain(|heads| *heads > 0);
+                }
                 match values.as_slice() {
                     [first, rest @ ..] if rest.iter().all(|n| n == first) => {
                         usize::try_from(*first).map(Some).map_err(|_| wrong(&full, "it is too large"))

@@ -10,7 +10,7 @@ use super::parts::{Part, Role, Shape, parts};
 use crate::{
     Decoder, ModelError,
     architectures::{self, Names},
-    block::Block,
+    block::{Block, Mixing},
     layers::Linear,
     low_rank::LowRank,
     mlp::{FeedForward, Mlp},
@@ -85,10 +85,12 @@ impl Decoder {
             mlp.gate.iter_mut().chain([&mut mlp.up, &mut mlp.down]).for_each(change);
         };
         for block in &mut self.blocks {
-            let attention = &mut block.attention;
-            [&mut attention.q, &mut attention.k, &mut attention.v, &mut attention.o]
-                .into_iter()
-                .for_each(&mut change);
+            match &mut block.mixer {
+                Mixing::Attention(of) => {
+                    [&mut of.q, &mut of.k, &mut of.v, &mut of.o].into_iter().for_each(&mut change);
+                }
+                Mixing::Convolution(of) => [&mut of.input, &mut of.output].into_iter().for_each(&mut change),
+            }
             match &mut block.mlp {
                 Mlp::Dense(mlp) => feed_forward(mlp, &mut change),
                 Mlp::Experts(experts) => {
@@ -152,12 +154,16 @@ fn matrix(device: &Device, rows: usize, columns: usize, values: &[f32]) -> Resul
 
 /// The projection of this role.
 fn linear_mut(block: &mut Block, role: Role) -> Option<&mut Linear> {
-    let attention = &mut block.attention;
+    match (role, &mut block.mixer) {
+        (Role::Q, Mixing::Attention(attention)) => return Some(&mut attention.q),
+        (Role::K, Mixing::Attention(attention)) => return Some(&mut attention.k),
+        (Role::V, Mixing::Attention(attention)) => return Some(&mut attention.v),
+        (Role::O, Mixing::Attention(attention)) => return Some(&mut attention.o),
+        (Role::ConvInput, Mixing::Convolution(convolution)) => return Some(&mut convolution.input),
+        (Role::ConvOutput, Mixing::Convolution(convolution)) => return Some(&mut convolution.output),
+        _ => {}
+    }
     let expert = match (role, &mut block.mlp) {
-        (Role::Q, _) => return Some(&mut attention.q),
-        (Role::K, _) => return Some(&mut attention.k),
-        (Role::V, _) => return Some(&mut attention.v),
-        (Role::O, _) => return Some(&mut attention.o),
         (Role::Router, Mlp::Experts(experts)) => return Some(&mut experts.router),
         (Role::Gate(None) | Role::Up(None) | Role::Down(None), Mlp::Dense(mlp)) => mlp,
         (

@@ -35,6 +35,7 @@ pub(super) struct Held {
     matrices: BTreeMap<Role, Matrix>,
     weights: BTreeMap<Role, Tensor<1>>,
     biases: BTreeMap<Role, Tensor<1>>,
+    taps: BTreeMap<Role, Vec<Tensor<1>>>,
 }
 
 impl Held {
@@ -44,6 +45,11 @@ impl Held {
 
     pub fn bias(&mut self, role: Role) -> Option<Tensor<1>> {
         self.biases.remove(&role)
+    }
+
+    /// Columns of a convolution's kernel, `[channels]` each.
+    pub fn taps(&mut self, role: Role) -> Option<Vec<Tensor<1>>> {
+        self.taps.remove(&role)
     }
 
     pub fn linear(&mut self, role: Role) -> Option<Linear> {
@@ -71,6 +77,12 @@ impl Loader<'_> {
                         if self.names.norm_offset == 0.0 { weight } else { weight + self.names.norm_offset };
                     held.weights.insert(part.role, weight);
                 }
+                Shape::Kernel { width, .. } => {
+                    let values = self.values(&part.name).await?;
+                    let column = |tap| values.iter().skip(tap).step_by(width).copied().collect::<Vec<f32>>();
+                    let taps = (0..width).map(|tap| Tensor::from_floats(column(tap).as_slice(), self.device));
+                    held.taps.insert(part.role, taps.collect());
+                }
                 Shape::Bias { .. } => {
                     held.biases.insert(part.role, self.vector(&part).await?);
                 }
@@ -87,7 +99,7 @@ impl Loader<'_> {
         }
         let size = match part.shape {
             Shape::Weight { size } | Shape::Bias { size } => size,
-            Shape::Matrix { .. } => all.len(),
+            Shape::Matrix { .. } | Shape::Kernel { .. } => all.len(),
         };
         let values: Option<Vec<f32>> =
             (0..size).map(|row| all.get(part.source.file_row(row)).copied()).collect();

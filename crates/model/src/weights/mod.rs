@@ -11,10 +11,11 @@ use burn::tensor::Device;
 use glassbox_formats::{Checkpoint, TensorInfo};
 
 use crate::{
-    Decoder, DecoderSpec, ModelError, Placement, Positions, Scaling, Wiring,
+    Decoder, DecoderSpec, Mixer, ModelError, Placement, Positions, Scaling, Wiring,
     architectures::{self, Names},
     attention::Attention,
-    block::Block,
+    block::{Block, Mixing},
+    convolution::Convolution,
     mlp::{Experts, FeedForward, Mlp},
 };
 use loader::{Held, Loader, absent};
@@ -65,7 +66,6 @@ pub async fn load(
 fn block(spec: &DecoderSpec, index: usize, held: &mut Held) -> Option<Block> {
     let (pre, post) = (spec.placement != Placement::Post, spec.placement != Placement::Pre);
     let own_norm = pre && spec.wiring != Wiring::ParallelSharedNorm;
-    let qk_norm = spec.attention.qk_norm.is_some();
     let mlp = |held: &mut Held, expert: Option<usize>| {
         Some(FeedForward {
             gate: held.linear(Role::Gate(expert)),
@@ -73,19 +73,13 @@ fn block(spec: &DecoderSpec, index: usize, held: &mut Held) -> Option<Block> {
             down: held.linear(Role::Down(expert))?,
         })
     };
+    let table = spec.blocks.get(index)?;
     Some(Block {
         attn_norm: pre.then(|| held.norm(Role::AttnNorm, spec)),
-        attention: Attention {
-            q: held.linear(Role::Q)?,
-            k: held.linear(Role::K)?,
-            v: held.linear(Role::V)?,
-            o: held.linear(Role::O)?,
-            q_norm: qk_norm.then(|| held.norm(Role::QNorm, spec)),
-            k_norm: qk_norm.then(|| held.norm(Role::KNorm, spec)),
-        },
+        mixer: mixer(spec, table.mixer, held)?,
         post_attn_norm: post.then(|| held.norm(Role::PostAttnNorm, spec)),
         mlp_norm: own_norm.then(|| held.norm(Role::MlpNorm, spec)),
-        mlp: match spec.mlp.experts.as_ref().filter(|_| spec.blocks.get(index).is_some_and(|b| b.experts)) {
+        mlp: match spec.mlp.experts.as_ref().filter(|_| table.experts) {
             Some(table) => Mlp::Experts(Experts {
                 router: held.linear(Role::Router)?,
                 experts: (0..table.count).map(|expert| mlp(held, Some(expert))).collect::<Option<_>>()?,
@@ -93,6 +87,26 @@ fn block(spec: &DecoderSpec, index: usize, held: &mut Held) -> Option<Block> {
             None => Mlp::Dense(mlp(held, None)?),
         },
         post_mlp_norm: post.then(|| held.norm(Role::PostMlpNorm, spec)),
+    })
+}
+
+fn mixer(spec: &DecoderSpec, kind: Mixer, held: &mut Held) -> Option<Mixing> {
+    let qk_norm = spec.attention.qk_norm.is_some();
+    Some(match kind {
+        Mixer::Attention => Mixing::Attention(Attention {
+            q: held.linear(Role::Q)?,
+            k: held.linear(Role::K)?,
+            v: held.linear(Role::V)?,
+            o: held.linear(Role::O)?,
+            q_norm: qk_norm.then(|| held.norm(Role::QNorm, spec)),
+            k_norm: qk_norm.then(|| held.norm(Role::KNorm, spec)),
+        }),
+        Mixer::Convolution => Mixing::Convolution(Convolution {
+            input: held.linear(Role::ConvInput)?,
+            taps: held.taps(Role::ConvKernel)?,
+            bias: held.bias(Role::ConvKernel),
+            output: held.linear(Role::ConvOutput)?,
+        }),
     })
 }
 

@@ -1,6 +1,8 @@
 //! The list of tensors that a decoder is made of: one list, by which files are checked and loaded.
 
-use crate::{DecoderSpec, Placement, QkNorm, Wiring, architectures::Names};
+use crate::{
+    BlockSpec, ConvolutionSpec, DecoderSpec, Mixer, Placement, QkNorm, Wiring, architectures::Names,
+};
 
 use super::Source;
 
@@ -22,6 +24,9 @@ pub(super) enum Role {
     O,
     QNorm,
     KNorm,
+    ConvInput,
+    ConvKernel,
+    ConvOutput,
     Router,
     Gate(Option<usize>),
     Up(Option<usize>),
@@ -42,9 +47,21 @@ pub(super) struct Part {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
-    Matrix { out: usize, input: usize },
-    Weight { size: usize },
-    Bias { size: usize },
+    Matrix {
+        out: usize,
+        input: usize,
+    },
+    Weight {
+        size: usize,
+    },
+    /// A convolution's `[channels, width]`; PyTorch's has an axis of 1 between.
+    Kernel {
+        channels: usize,
+        width: usize,
+    },
+    Bias {
+        size: usize,
+    },
 }
 
 impl Part {
@@ -69,11 +86,15 @@ impl Part {
                     .chain(plain)
                     .collect()
             }
+            Shape::Kernel { channels, width } => vec![channels, width],
             Shape::Weight { size } | Shape::Bias { size } if self.name.contains("{h}") => vec![size / heads],
             Shape::Weight { size } | Shape::Bias { size } => vec![self.source.file_rows(size)],
         };
         let wide = |shape: Vec<usize>| shape.into_iter().map(|size| size as u64).collect::<Vec<u64>>();
         let mut all = vec![wide(shape)];
+        if let Shape::Kernel { channels, width } = self.shape {
+            all.push(wide(vec![channels, 1, width]));
+        }
         // Norms of single heads come as a table too.
         if let (Role::QNorm | Role::KNorm, Shape::Weight { size } | Shape::Bias { size }) =
             (self.role, self.shape)
@@ -90,7 +111,7 @@ pub(super) fn parts(spec: &DecoderSpec, names: &Names, block: Option<usize>) -> 
     let mut list = List { spec, block, parts: Vec::new() };
     match block {
         None => list.outer(names),
-        Some(index) => list.block(names, spec.blocks.get(index).is_some_and(|block| block.experts)),
+        Some(index) => list.block(names, spec.blocks.get(index).copied().unwrap_or_default()),
     }
     list.parts
 }
@@ -121,10 +142,9 @@ impl List<'_> {
         }
     }
 
-    fn block(&mut self, names: &Names, experts: bool) {
+    fn block(&mut self, names: &Names, block: BlockSpec) {
         let spec = self.spec;
         let (hidden, bias) = (spec.hidden, spec.norm.bias);
-        let (query, kv) = (spec.query_width(), spec.kv_width());
         if spec.placement != Placement::Post {
             self.norm(Role::AttnNorm, names.attn_norm, hidden, bias);
             if spec.wiring != Wiring::ParallelSharedNorm {
@@ -135,6 +155,25 @@ impl List<'_> {
             self.norm(Role::PostAttnNorm, names.post_attn_norm, hidden, bias);
             self.norm(Role::PostMlpNorm, names.post_mlp_norm, hidden, bias);
         }
+        match (block.mixer, spec.convolution) {
+            (Mixer::Convolution, Some(table)) => self.convolution(names, table),
+            _ => self.attention(names),
+        }
+        match (&spec.mlp.experts, block.experts) {
+            (Some(table), true) => {
+                self.linear(Role::Router, names.router, table.count, hidden, false);
+                let sources = [names.expert_gate, names.expert_up, names.expert_down];
+                for expert in 0..table.count {
+                    self.mlp(sources, table.intermediate, Some((expert, table.count)));
+                }
+            }
+            _ => self.mlp([names.gate, names.up, names.down], spec.intermediate, None),
+        }
+    }
+
+    fn attention(&mut self, names: &Names) {
+        let spec = self.spec;
+        let (hidden, query, kv) = (spec.hidden, spec.query_width(), spec.kv_width());
         let attention = &spec.attention;
         self.linear(Role::Q, names.q, query, hidden, attention.qkv_bias);
         self.linear(Role::K, names.k, kv, hidden, attention.qkv_bias);
@@ -148,16 +187,17 @@ impl List<'_> {
             self.norm(Role::QNorm, names.q_norm, sizes[0], attention.qk_norm_bias);
             self.norm(Role::KNorm, names.k_norm, sizes[1], attention.qk_norm_bias);
         }
-        match (&spec.mlp.experts, experts) {
-            (Some(table), true) => {
-                self.linear(Role::Router, names.router, table.count, hidden, false);
-                let sources = [names.expert_gate, names.expert_up, names.expert_down];
-                for expert in 0..table.count {
-                    self.mlp(sources, table.intermediate, Some((expert, table.count)));
-                }
-            }
-            _ => self.mlp([names.gate, names.up, names.down], spec.intermediate, None),
+    }
+
+    fn convolution(&mut self, names: &Names, table: ConvolutionSpec) {
+        let hidden = self.spec.hidden;
+        self.linear(Role::ConvInput, Source::plain(names.conv_input), 3 * hidden, hidden, table.bias);
+        let kernel = Source::plain(names.conv_kernel);
+        self.push(Role::ConvKernel, kernel, Shape::Kernel { channels: hidden, width: table.width }, None);
+        if table.bias {
+            self.push(Role::ConvKernel, kernel, Shape::Bias { size: hidden }, None);
         }
+        self.linear(Role::ConvOutput, Source::plain(names.conv_output), hidden, hidden, table.bias);
     }
 
     fn mlp(&mut self, [gate, up, down]: [Source; 3], inner: usize, expert: Option<(usize, usize)>) {
