@@ -4,6 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, test } from 'node:test';
 import { LANGUAGES, setLanguage } from '../src/views/environment.js';
+import { shownError } from '../src/views/error-words.js';
+import { deErrors } from '../src/views/text-de-errors.js';
 import { CATALOGUES, rich, t, type TextKey } from '../src/views/text.js';
 
 /** Texts that are the same in both languages: terms of the field and signs. */
@@ -58,6 +60,41 @@ describe('the catalogues', () => {
       });
     };
     assert.deepEqual(keys.filter((key) => !used(key)), []);
+  });
+});
+
+describe('errors', () => {
+  const root = join(process.cwd(), '../crates');
+  const codes = (path: string, pattern: RegExp): string[] => [...readFileSync(path, 'utf8').matchAll(pattern)].map(([, code]) => code ?? '');
+
+  /** Every code an error of the engine or of the client can have. */
+  function known(): string[] {
+    const engine = ['formats', 'text', 'kernels', 'model', 'engine'].flatMap((name) =>
+      readdirSync(join(root, name, 'src'), { recursive: true, encoding: 'utf8' })
+        .filter((file) => file.endsWith('.rs'))
+        .flatMap((file) => {
+          const body = /pub fn code\(&?self\)[\s\S]*?\n {4}\}/.exec(readFileSync(join(root, name, 'src', file), 'utf8'))?.[0] ?? '';
+          return [...body.matchAll(/=> "([\w.]+)"/g)].map(([, code]) => code ?? '');
+        }),
+    );
+    const client = ['client/errors.ts', 'worker/choose.ts', 'worker/worker.ts', 'worker/module.ts'].flatMap((file) => codes(join(process.cwd(), 'src', file), /code: '(\w+)'/g));
+    return [...engine, ...codes(join(root, 'worker/src/error.rs'), /\(?\n? *"([a-z_]+)",/g), ...client];
+  }
+
+  test('of every kind are told in German, with the engine’s own words', () => {
+    const all = known();
+    assert.ok(all.length > 100 && all.includes('http_status') && all.includes('worker_died'));
+    assert.deepEqual([...new Set(all)].filter((code) => !Object.hasOwn(deErrors, code)), []);
+    assert.deepEqual(Object.keys(deErrors).filter((code) => !all.includes(code)), []);
+    const error = { code: 'truncated_file', message: 'a.gguf is cut off: it has 5 bytes', hint: 'Download it again.' };
+    assert.deepEqual(shownError(error), { message: error.message, hint: error.hint, original: '' });
+    setLanguage('de');
+    assert.deepEqual(shownError(error), {
+      message: 'Die Datei ist abgeschnitten.',
+      hint: 'Der Download oder das Kopieren wurde nicht fertig. Lade sie neu herunter.',
+      original: 'a.gguf is cut off: it has 5 bytes Download it again.',
+    });
+    assert.equal(shownError({ ...error, code: 'constructor' }).message, error.message);
   });
 });
 

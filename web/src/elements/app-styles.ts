@@ -15,7 +15,7 @@ export const appStyles = css`
     display: flex;
     flex-wrap: wrap;
     align-items: center;
-    gap: 0.4rem 1.5rem;
+    gap: 0.4rem clamp(0.2rem, 1.5vw, 1.5rem);
     padding: 0.7rem var(--page);
     border-bottom: 1px solid var(--rule);
     background: var(--surface);
@@ -64,6 +64,14 @@ export const appStyles = css`
     align-items: center;
     gap: 0.4rem;
     margin-inline-start: auto;
+  }
+  @container (max-width: 43rem) {
+    .tools {
+      display: contents;
+    }
+    .mark {
+      flex: 1 0 calc(100% - 6.5rem);
+    }
   }
   .icon {
     min-width: 32px;

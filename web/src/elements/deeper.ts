@@ -90,7 +90,7 @@ export class Deeper extends View {
         /* So tall that it can be brought to the top of the window, with its tabs. */
         min-height: calc(100dvh - 7.5rem);
         margin: 0.6rem auto 0;
-        scroll-margin-top: 4rem;
+        scroll-margin-top: var(--dock, 4rem);
       }
     `,
   ];
@@ -152,8 +152,10 @@ export class Deeper extends View {
     if (tab === null) return;
     void this.updateComplete.then(() => {
       // The analysis comes into sight beneath its tab.
-      this.shadowRoot?.querySelector('.dock')?.scrollIntoView({ block: 'nearest' });
-      this.shadowRoot?.querySelector('[role="tabpanel"]')?.scrollIntoView({ block: 'start', behavior: 'auto' });
+      const dock = this.shadowRoot?.querySelector<HTMLElement>('.dock');
+      const panel = this.shadowRoot?.querySelector<HTMLElement>('[role="tabpanel"]');
+      panel?.style.setProperty('--dock', `${dock?.offsetHeight ?? 0}px`);
+      panel?.scrollIntoView({ block: 'start' });
     });
   }
 

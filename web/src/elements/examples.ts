@@ -17,7 +17,7 @@ export const EXAMPLES: readonly Example[] = [
   {
     name: 'example.induction',
     about: 'example.inductionAbout',
-    text: 'Tom had a red ball and a blue kite. Then Tom had a red ball and a blue',
+    text: 'red dog blue bird green fish red dog blue bird green',
     view: { picture: 'arcs', mix: 'head' },
     role: 'induction',
   },

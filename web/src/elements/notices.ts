@@ -1,6 +1,7 @@
 import { css, html, nothing, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
 import { controls, emit, shared, View } from '../views/element.js';
+import { shownError } from '../views/error-words.js';
 import { t } from '../views/text.js';
 import type { Notice } from './session.js';
 
@@ -41,8 +42,12 @@ export class Notices extends View {
       p {
         margin: 0.25rem 0;
       }
-      .hint {
+      .hint,
+      .original {
         color: var(--ink-2);
+      }
+      .original {
+        font-size: var(--small);
       }
     `,
   ];
@@ -53,26 +58,29 @@ export class Notices extends View {
 
   #list(): TemplateResult {
     return html`<ul role="list" aria-label=${t('notice.messages')}>
-      ${this.notices.map(
-        ({ id, kind, message, hint }) =>
-          html`<li class=${kind}>
-            <div>
-              <p>${kind === 'error' ? html`<span class="sr-only">${t('notice.error')} </span>` : ''}${message}</p>
-              ${hint === '' ? '' : html`<p class="hint">${hint}</p>`}
-            </div>
-            <button
-              type="button"
-              class="quiet"
-              aria-label=${t('notice.dismissThis')}
-              @click=${() => {
-                emit(this, 'gb-dismiss', id);
-              }}
-            >
-              ${t('notice.dismiss')}
-            </button>
-          </li>`,
-      )}
+      ${this.notices.map((notice) => this.#notice(notice))}
     </ul>`;
+  }
+
+  #notice(notice: Notice): TemplateResult {
+    const { message, hint, original } = shownError(notice);
+    return html`<li class=${notice.kind}>
+      <div>
+        <p>${notice.kind === 'error' ? html`<span class="sr-only">${t('notice.error')} </span>` : ''}${message}</p>
+        ${hint === '' ? '' : html`<p class="hint">${hint}</p>`}
+        ${original === '' ? '' : html`<p class="original">${t('error.original')} <q lang="en">${original}</q></p>`}
+      </div>
+      <button
+        type="button"
+        class="quiet"
+        aria-label=${t('notice.dismissThis')}
+        @click=${() => {
+          emit(this, 'gb-dismiss', notice.id);
+        }}
+      >
+        ${t('notice.dismiss')}
+      </button>
+    </li>`;
   }
 }
 

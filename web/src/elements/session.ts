@@ -9,6 +9,7 @@ import {
   type ModelSource,
   type Progress,
 } from '../client/index.js';
+import { shownError } from '../views/error-words.js';
 import { t } from '../views/text.js';
 import { Store } from './store.js';
 
@@ -18,6 +19,8 @@ export interface Notice {
   readonly kind: 'error' | 'info';
   readonly message: string;
   readonly hint: string;
+  /** Of an error of the engine: its kind. */
+  readonly code: string;
 }
 
 /** Something long that goes on. */
@@ -102,7 +105,7 @@ export class Session extends Store {
   report(error: unknown): void {
     if (isAbort(error)) return;
     if (error instanceof GlassboxError) {
-      if (error.code !== 'worker_died') this.#notify('error', error.message, error.hint);
+      if (error.code !== 'worker_died') this.#notify('error', error.message, error.hint, error.code);
     } else {
       this.#notify('error', error instanceof Error ? error.message : String(error), t('notice.reloadIf'));
     }
@@ -131,8 +134,8 @@ export class Session extends Store {
       return gb;
     } catch (error) {
       this.#starting = undefined;
-      const hint = error instanceof GlassboxError ? error.hint : t('notice.reload');
-      this.#notify('error', error instanceof Error ? error.message : String(error), hint);
+      if (error instanceof GlassboxError) this.#notify('error', error.message, error.hint, error.code);
+      else this.#notify('error', error instanceof Error ? error.message : String(error), t('notice.reload'));
       return undefined;
     } finally {
       if (!this.#opening) this.#setTask(undefined);
@@ -146,9 +149,9 @@ export class Session extends Store {
       this.changed();
     });
     let death = '';
-    gb.on('died', ({ message, hint }) => {
+    gb.on('died', ({ message, hint, code }) => {
       death = message;
-      this.#notify('error', message, hint);
+      this.#notify('error', message, hint, code);
       this.#setTask({ label: t('stage.restart'), progress: null, cancel: null });
     });
     gb.on('restoring', (progress) => {
@@ -159,19 +162,20 @@ export class Session extends Store {
       // What happened and how it ended belong together.
       this.#notices = this.#notices.filter(({ message }) => message !== sentence(death));
       const now = model ? t('notice.againModel', { name: model.name }) : t('notice.again');
-      this.#notify('info', `${sentence(death)} ${now}`, model ? '' : t('notice.openOne'));
+      const { message } = shownError({ message: death, hint: '', code: 'worker_died' });
+      this.#notify('info', `${sentence(message)} ${now}`, model ? '' : t('notice.openOne'));
     });
-    gb.on('lost', ({ message, hint }) => {
+    gb.on('lost', ({ message, hint, code }) => {
       this.#model = undefined;
       this.#setTask(undefined);
-      this.#notify('error', message, hint);
+      this.#notify('error', message, hint, code);
     });
   }
 
-  #notify(kind: Notice['kind'], message: string, hint: string): void {
+  #notify(kind: Notice['kind'], message: string, hint: string, code = ''): void {
     const id = ++this.#noticeId;
     const others = this.#notices.filter((notice) => notice.message !== sentence(message));
-    this.#notices = [...others, { id, kind, message: sentence(message), hint: sentence(hint) }].slice(-3);
+    this.#notices = [...others, { id, kind, message: sentence(message), hint: sentence(hint), code }].slice(-3);
     this.changed();
   }
 

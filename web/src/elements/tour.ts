@@ -35,7 +35,9 @@ const STEPS: readonly Step[] = [
     text: 'tour.offText',
     part: 'gb-next-panel',
     act: (ws) => {
-      ws.edits.set([{ kind: 'head', ...ws.inspection.chosen }]);
+      const found = (ws.heads.result?.labels ?? []).filter(({ role }) => role === 'induction');
+      const heads = found.length > 0 ? found : [ws.inspection.chosen];
+      ws.edits.set(heads.map(({ layer, head }) => ({ kind: 'head', layer, head })));
     },
   },
   {
@@ -55,6 +57,8 @@ const STEPS: readonly Step[] = [
 export class Tour extends View {
   @property({ attribute: false }) ws!: Workspace;
   @state() private at: number | null = null;
+  /** Whether it stands at the start of the line, where what it speaks of is at the end. */
+  @state() private aside = false;
   #marked: Element | null = null;
 
   static override readonly styles = [
@@ -73,6 +77,9 @@ export class Tour extends View {
         border-radius: 10px;
         background: var(--surface);
         box-shadow: 0 16px 60px rgb(0 0 0 / 0.28);
+      }
+      section.aside {
+        inset-inline: 1.2rem auto;
       }
       h2 {
         margin: 0 0 0.35rem;
@@ -111,7 +118,7 @@ export class Tour extends View {
     const { at } = this;
     const step = at === null ? undefined : STEPS[at];
     if (at === null || !step) return nothing;
-    return html`<section role="dialog" aria-labelledby="title" aria-describedby="text" @keydown=${this.#onKey}>
+    return html`<section class=${this.aside ? 'aside' : ''} role="dialog" aria-labelledby="title" aria-describedby="text" @keydown=${this.#onKey}>
       <h2 id="title" tabindex="-1">${t(step.title)}</h2>
       <p id="text">${t(step.text)}</p>
       <div class="row">
@@ -153,6 +160,8 @@ export class Tour extends View {
     this.#marked = inside?.item(inside.length - 1) ?? null;
     this.#marked?.setAttribute('data-toured', '');
     this.#marked?.scrollIntoView({ block: 'nearest' });
+    const box = this.#marked?.getBoundingClientRect();
+    this.aside = box !== undefined && box.left > innerWidth / 2;
   }
 
   readonly #end = (): void => {

@@ -20,4 +20,5 @@ export const deVisit: Readonly<Record<keyof typeof enVisit, string>> = {
   'kept.short': 'für ein Neuladen behalten',
   'kept.not': 'nicht behalten: nach einem Neuladen wieder öffnen',
   'sampler.slide': '{name}, Regler',
+  'error.original': 'Im Wortlaut der Engine:',
 };

@@ -18,4 +18,5 @@ export const enVisit = {
   'kept.short': 'kept for a reload',
   'kept.not': 'not kept: open it again after a reload',
   'sampler.slide': '{name}, slider',
+  'error.original': 'The engine’s own words:',
 } as const;
