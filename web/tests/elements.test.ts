@@ -271,6 +271,6 @@ test('the page joins all of it', async () => {
   await until(() => next?.shadowRoot?.querySelector('gb-candidate-table')?.shadowRoot?.querySelector('tbody tr') !== null, 'candidates');
   assert.match(textOf(app), /story/);
   const items = app.shadowRoot?.querySelector('gb-status-line')?.items.map(({ term }) => term);
-  assert.deepEqual(items, ['Device', 'Model', 'Speed', 'Memory']);
+  assert.deepEqual(items, ['Device', 'Model', 'Speed', 'Arithmetic', 'Memory']);
   app.remove();
 });

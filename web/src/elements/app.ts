@@ -8,6 +8,7 @@ import '../views/progress-bar.js';
 import { type StatusItem } from '../views/status-line.js';
 import '../views/status-line.js';
 import { t } from '../views/text.js';
+import './adapter-list.js';
 import { appStyles } from './app-styles.js';
 import './attention-panel.js';
 import './change-list.js';
@@ -131,6 +132,7 @@ export class App extends View {
     const tokenizer = info ? info.tokenizer !== null : true;
     return html`<h1 class="sr-only">${info ? `Glassbox: ${info.name}` : 'Glassbox'}</h1>
       ${this.#ws.introduces ? html`<gb-intro .ws=${this.#ws}></gb-intro>` : nothing}
+      <gb-adapter-list .ws=${this.#ws}></gb-adapter-list>
       <gb-change-list .ws=${this.#ws}></gb-change-list>
       <div class="bench">
         <gb-prompt-panel .ws=${this.#ws} .tokenizer=${tokenizer} .cell=${this.cell}></gb-prompt-panel>
@@ -149,7 +151,7 @@ export class App extends View {
           ${close}`;
       case 'settings':
         return html`<h2 id="dialog-title">${t('settings.title')}</h2>
-          <gb-settings-menu .settings=${this.#ws.settings}></gb-settings-menu>
+          <gb-settings-menu .settings=${this.#ws.settings} @gb-check-device=${this.#onCheckDevice}></gb-settings-menu>
           <gb-kept-note .ws=${this.#ws}></gb-kept-note>
           ${close}`;
       case 'share':
@@ -174,6 +176,7 @@ export class App extends View {
       const files = this.#ws.local ? (kept ? t('kept.short') : problem ? t('kept.not') : '') : '';
       items.push({ term: t('status.model'), value: name, detail: [terms, files].filter((part) => part !== '').join(', ') });
       items.push({ term: t('status.speed'), value: this.#speed() });
+      items.push({ term: t('status.precision'), value: t(`precision.${model.info.precision}`) });
     } else if (this.#ws.inspection.recorded) {
       items.push({ term: t('status.model'), value: t('status.recorded') });
     }
@@ -221,6 +224,10 @@ export class App extends View {
   readonly #show = (which: 'open' | 'settings' | 'share') => () => {
     this.dialogShown = which;
     this.dialog.showModal();
+  };
+  readonly #onCheckDevice = (): void => {
+    this.dialog.close();
+    void this.#ws.checkDevice();
   };
   readonly #undo = (): void => {
     this.#ws.undo();

@@ -50,6 +50,8 @@ export class Inspection extends Store {
   #run: AbortController | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #model: Model | undefined;
+  /** State of the model's adapters that the picture is of. */
+  #adapted = 0;
 
   constructor(
     private readonly session: Session,
@@ -58,6 +60,7 @@ export class Inspection extends Store {
     super();
     session.subscribe(() => {
       if (session.model !== this.#model) this.#adopt(session.model);
+      else if (session.adapted !== this.#adapted) this.#anew();
     });
     edits.subscribe(() => void this.run());
   }
@@ -266,7 +269,15 @@ export class Inspection extends Store {
     if (sameTokens(this.#tokens, picture.tokens)) this.#tokens = picture.tokens;
   }
 
+  /** The model itself has become another one: nothing drawn before is of it. */
+  #anew(): void {
+    this.#adapted = this.session.adapted;
+    this.#plain = undefined;
+    void this.run();
+  }
+
   #adopt(model: Model | undefined): void {
+    this.#adapted = this.session.adapted;
     const hadTokenizer = this.#model ? this.#model.info.tokenizer !== null : undefined;
     this.#stop();
     this.#model = model;

@@ -91,7 +91,7 @@ export class OpenSource extends View {
           placeholder="https://…/model.gguf"
         />
         <button>${t('open.open')}</button>
-        <p>${t('open.asks')}</p>
+        <p>${t('open.asks')} ${t('open.adapter')}</p>
       </form>
       ${this.house === ''
         ? nothing

@@ -30,6 +30,9 @@ export interface Task {
   readonly cancel: (() => void) | null;
 }
 
+/** Ends of the engine that have been told of, or were meant. */
+const TOLD: ReadonlySet<string> = new Set(['worker_died', 'stopped']);
+
 /** The engine, the model that is open, and what went wrong. */
 export class Session extends Store {
   #gb: Glassbox | undefined;
@@ -38,14 +41,22 @@ export class Session extends Store {
   #task: Task | undefined;
   #notices: readonly Notice[] = [];
   #noticeId = 0;
+  #adapted = 0;
   #starting: Promise<Glassbox | undefined> | undefined;
   #opening: AbortController | undefined;
+  #device: DevicePreference;
+  #exact: boolean;
+  /** Where the open model came from. */
+  #last: { readonly source: ModelSource; readonly name: string } | undefined;
 
   constructor(
-    private readonly device: DevicePreference,
+    device: DevicePreference,
     private readonly allowSoftware: boolean,
+    exact = false,
   ) {
     super();
+    this.#device = device;
+    this.#exact = exact;
   }
 
   get deviceInfo(): DeviceInfo | undefined {
@@ -53,6 +64,10 @@ export class Session extends Store {
   }
   get model(): Model | undefined {
     return this.#model;
+  }
+  /** Grows with every change of the open model's adapters. */
+  get adapted(): number {
+    return this.#adapted;
   }
   get memory(): Memory | undefined {
     return this.#memory;
@@ -87,10 +102,13 @@ export class Session extends Store {
     try {
       const gb = await this.start();
       if (!gb || controller.signal.aborted) return false;
-      this.#model = await gb.open(source, { onProgress: report, signal: controller.signal });
+      this.#model = await gb.open(source, { onProgress: report, signal: controller.signal, exact: this.#exact });
+      this.#last = { source, name };
       this.#notices = [];
       return true;
     } catch (error) {
+      // What changes a model and is none goes to the one that is open.
+      if (error instanceof GlassboxError && error.code === 'adapter_alone' && this.#model) return await this.attach(source, 1);
       this.report(error);
       return false;
     } finally {
@@ -101,11 +119,67 @@ export class Session extends Store {
     }
   }
 
+  /** Attaches an adapter to the open model. Resolves with false: no model was opened. */
+  async attach(source: ModelSource, scale: number): Promise<false> {
+    await this.#adapt(async (model) => {
+      await model.attach(source, { scale });
+    });
+    return false;
+  }
+
+  /** Scales an adapter of the open model: 1 as trained, 0 off. */
+  scaleAdapter(id: number, scale: number): Promise<void> {
+    return this.#adapt((model) => model.scaleAdapter(id, scale));
+  }
+
+  /** Takes an adapter off the open model. */
+  detach(id: number): Promise<void> {
+    return this.#adapt((model) => model.detach(id));
+  }
+
+  async #adapt(change: (model: Model) => Promise<unknown>): Promise<void> {
+    if (!this.#model) return;
+    try {
+      await change(this.#model);
+      this.#adapted += 1;
+      this.changed();
+    } catch (error) {
+      this.report(error);
+    }
+  }
+
+  /**
+   * Computes on another device, or otherwise, from now on: the engine is started again, or the model opened again.
+   * Resolves with whether that went well; what was open is gone where it did not.
+   */
+  async compute(device: DevicePreference, exact: boolean): Promise<boolean> {
+    const restart = device !== this.#device;
+    this.#device = device;
+    this.#exact = exact;
+    if (restart) return this.restart();
+    return this.#last && this.#model ? this.open(this.#last.source, this.#last.name) : true;
+  }
+
+  /** Starts the engine again, with the model that is open. */
+  async restart(): Promise<boolean> {
+    if (!this.#starting) return true;
+    this.#opening?.abort();
+    await this.#starting;
+    this.#gb?.stop();
+    this.#gb = undefined;
+    this.#starting = undefined;
+    const last = this.#model ? this.#last : undefined;
+    if (await this.start()) return last ? this.open(last.source, last.name) : true;
+    this.#model = undefined;
+    this.changed();
+    return false;
+  }
+
   /** Shows an error. What the reader stopped is no error, and a dead engine has been told of already. */
   report(error: unknown): void {
     if (isAbort(error)) return;
     if (error instanceof GlassboxError) {
-      if (error.code !== 'worker_died') this.#notify('error', error.message, error.hint, error.code);
+      if (!TOLD.has(error.code)) this.#notify('error', error.message, error.hint, error.code);
     } else {
       this.#notify('error', error instanceof Error ? error.message : String(error), t('notice.reloadIf'));
     }
@@ -124,7 +198,8 @@ export class Session extends Store {
   async #start(): Promise<Glassbox | undefined> {
     this.#setTask({ label: t('stage.engine'), progress: null, cancel: null });
     try {
-      const { device, allowSoftware } = this;
+      const { allowSoftware } = this;
+      const device = this.#device;
       const onProgress = (progress: Progress): void => {
         if (!this.#opening) this.#setTask({ label: t(`stage.${progress.stage}`), progress, cancel: null });
       };

@@ -1,6 +1,6 @@
 import { css, html, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
-import { controls, shared, View } from '../views/element.js';
+import { controls, emit, shared, View } from '../views/element.js';
 import { t, type TextKey } from '../views/text.js';
 import { CHOICES, type SettingName, type Settings, type SettingValues } from './settings.js';
 import { Watch } from './store.js';
@@ -8,7 +8,11 @@ import { Watch } from './store.js';
 /** Names of languages, each in itself. */
 const OWN_NAMES: Readonly<Record<string, string>> = { en: 'English', de: 'Deutsch' };
 
-/** How the page looks and reads. */
+/**
+ * How the page looks and reads, and what it computes on.
+ *
+ * @fires gb-check-device - to test and time the device anew
+ */
 @customElement('gb-settings-menu')
 export class SettingsMenu extends View {
   @property({ attribute: false }) settings!: Settings;
@@ -28,12 +32,23 @@ export class SettingsMenu extends View {
         align-items: center;
         gap: 0.75rem;
       }
+      p {
+        max-width: 34em;
+        margin: 0;
+        font-size: var(--small);
+        color: var(--ink-2);
+      }
     `,
   ];
 
   override render(): TemplateResult {
-    return html`${(Object.keys(CHOICES) as SettingName[]).map((name) => this.#setting(name))}`;
+    return html`${(Object.keys(CHOICES) as SettingName[]).map((name) => this.#setting(name))}
+      <p>${t('settings.checkedAbout')} <button type="button" @click=${this.#check}>${t('settings.check')}</button></p>`;
   }
+
+  readonly #check = (): void => {
+    emit(this, 'gb-check-device', null);
+  };
 
   #setting(name: SettingName): TemplateResult {
     const onChange = (event: Event): void => {
@@ -59,5 +74,8 @@ function nameOf(name: SettingName, value: string): string {
 declare global {
   interface HTMLElementTagNameMap {
     'gb-settings-menu': SettingsMenu;
+  }
+  interface HTMLElementEventMap {
+    'gb-check-device': CustomEvent<null>;
   }
 }

@@ -8,13 +8,15 @@ export const CHOICES = {
   size: ['normal', 'large', 'presenter'],
   language: ['auto', ...LANGUAGES],
   files: ['keep', 'drop'],
+  device: ['auto', 'gpu', 'cpu'],
+  precision: ['fast', 'exact'],
 } as const;
 
 export type SettingName = keyof typeof CHOICES;
 export type SettingValues = { readonly [Name in SettingName]: (typeof CHOICES)[Name][number] };
 
 const KEY = 'glassbox.settings';
-const NONE: SettingValues = { theme: 'auto', contrast: 'auto', size: 'normal', language: 'auto', files: 'keep' };
+const NONE: SettingValues = { theme: 'auto', contrast: 'auto', size: 'normal', language: 'auto', files: 'keep', device: 'auto', precision: 'fast' };
 
 /** How the reader wants the page: as the system has it, or as chosen here. Choices are kept on this machine. */
 export class Settings extends Store {
@@ -78,18 +80,12 @@ function preferredLanguage(): Language {
 function remembered(): SettingValues {
   try {
     const kept = JSON.parse(localStorage.getItem(KEY) ?? '{}') as Partial<Record<SettingName, unknown>>;
-    const known = (name: SettingName): string => {
-      const values: readonly string[] = CHOICES[name];
-      const value = kept[name];
-      return typeof value === 'string' && values.includes(value) ? value : NONE[name];
+    const known = ([name, values]: [string, readonly string[]]): boolean => {
+      const value = kept[name as SettingName];
+      return typeof value === 'string' && values.includes(value);
     };
-    return {
-      theme: known('theme') as SettingValues['theme'],
-      contrast: known('contrast') as SettingValues['contrast'],
-      size: known('size') as SettingValues['size'],
-      language: known('language') as SettingValues['language'],
-      files: known('files') as SettingValues['files'],
-    };
+    const names = Object.entries(CHOICES).filter(known).map(([name]) => name as SettingName);
+    return { ...NONE, ...Object.fromEntries(names.map((name) => [name, kept[name]])) };
   } catch {
     return NONE;
   }

@@ -1,4 +1,4 @@
-import type { EditSpec, HeadsReport, Model, ModelSource, Surprisals } from '../client/index.js';
+import { forgetDevices, type EditSpec, type HeadsReport, type Model, type ModelSource, type Surprisals } from '../client/index.js';
 import { currentLanguage } from '../views/environment.js';
 import { tokenText } from '../views/label.js';
 import { t } from '../views/text.js';
@@ -12,7 +12,7 @@ import { Inspection } from './inspection.js';
 import { KeptFiles } from './kept-files.js';
 import { checked, fromFragment, toFragment, type ModelOrigin, type PageState } from './link.js';
 import { Session } from './session.js';
-import { Settings } from './settings.js';
+import { Settings, type SettingValues } from './settings.js';
 import { Store } from './store.js';
 import { NO_PLACE, PLAIN_VIEW, ViewState } from './view-state.js';
 import type { DevicePreference } from '../client/index.js';
@@ -54,10 +54,14 @@ export class Workspace extends Store {
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** What a link or the last visit left and waits for its model. */
   #pending: PageState | null = null;
+  /** The settings that the engine was started by. */
+  #computing: Pick<SettingValues, 'device' | 'precision'>;
 
   constructor(device: DevicePreference, allowSoftware: boolean) {
     super();
-    this.session = new Session(device, allowSoftware);
+    const { values } = this.settings;
+    this.#computing = { device: values.device, precision: values.precision };
+    this.session = new Session(device === 'auto' ? values.device : device, allowSoftware, values.precision === 'exact');
     this.inspection = new Inspection(this.session, this.edits);
     this.generation = new Generation(this.session, this.inspection, this.edits);
     this.branching = new Branching(this.session, this.inspection, this.edits);
@@ -70,6 +74,7 @@ export class Workspace extends Store {
     });
     this.settings.subscribe(() => {
       if (this.settings.values.files === 'drop' && this.files.kept) void this.files.forget();
+      void this.#compute();
     });
     for (const store of [this.edits, this.view, this.inspection, this.generation, this.branching]) {
       store.subscribe(() => {
@@ -249,6 +254,25 @@ export class Workspace extends Store {
       sampler,
     };
     return { lines, data };
+  }
+
+  /** Tests and times the device anew, as after an update of its driver. */
+  async checkDevice(): Promise<void> {
+    forgetDevices();
+    this.#pending = this.#model ? this.state() : this.#pending;
+    await this.session.restart();
+  }
+
+  /** Computes as the settings say, with the picture there was. */
+  async #compute(): Promise<void> {
+    const before = this.#computing;
+    const { device, precision } = this.settings.values;
+    if (device === before.device && precision === before.precision) return;
+    this.#computing = { device, precision };
+    this.#pending = this.#model ? this.state() : this.#pending;
+    const done = await this.session.compute(device, precision === 'exact');
+    // What cannot be had is not kept for the next visit.
+    if (!done && device !== 'auto' && this.#computing.device === device) this.settings.set('device', 'auto');
   }
 
   async #showRecorded(address: string): Promise<void> {
