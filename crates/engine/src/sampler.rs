@@ -9,7 +9,7 @@ use rand_chacha::{
     rand_core::{RngCore, SeedableRng},
 };
 
-use crate::EngineError;
+use crate::{EngineError, analysis::largest};
 
 /// Settings of the sampler.
 #[derive(Debug, Clone, PartialEq)]
@@ -142,14 +142,7 @@ impl Distribution {
 
     /// The `n` most probable tokens, best first; ties by id.
     pub fn top(&self, n: usize) -> Vec<Candidate> {
-        let mut order: Vec<usize> = (0..self.ids.len()).collect();
-        let by_logit = |a: &usize, b: &usize| self.logits[*b].total_cmp(&self.logits[*a]).then(a.cmp(b));
-        if n < order.len() && n > 0 {
-            order.select_nth_unstable_by(n - 1, by_logit);
-        }
-        order.truncate(n);
-        order.sort_unstable_by(by_logit);
-        order.into_iter().map(|i| self.candidate(i)).collect()
+        largest(&self.logits, n).into_iter().map(|index| self.candidate(index as usize)).collect()
     }
 
     fn candidate(&self, index: usize) -> Candidate {

@@ -38,6 +38,17 @@ pub fn is_software(name: &str) -> bool {
         .any(|known| name.contains(known))
 }
 
+/// Sends on its way what was asked of a tensor's GPU so far, without waiting for it; does nothing elsewhere.
+///
+/// A decoded token is one submission. A long prompt would be one too, and a GPU that is at work for
+/// seconds without an end is taken away by the driver.
+pub fn submit<const D: usize>(tensor: &Tensor<D>) {
+    #[cfg(feature = "gpu")]
+    crate::gpu::submit(tensor);
+    #[cfg(not(feature = "gpu"))]
+    let _ = tensor;
+}
+
 /// The tensor as the CPU backend holds it, if it is there and not recorded by autodiff.
 pub(crate) fn on_cpu<const D: usize>(tensor: &Tensor<D>) -> Option<FlexTensor> {
     (kind(&tensor.device()) == Kind::Cpu).then(|| tensor.clone().try_into_primitive::<Flex>().ok()).flatten()

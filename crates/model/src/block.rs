@@ -1,6 +1,7 @@
 //! A block: attention (or a convolution) and MLP around the residual stream.
 
 use burn::tensor::Tensor;
+use glassbox_kernels::device::submit;
 
 use crate::{
     DecoderSpec, Hook, KvCache, Observation, Site, Wiring,
@@ -98,7 +99,11 @@ impl Block {
             // Made from the spec, so that one never comes without the other.
             (Mlp::Experts(_), None) => x,
         };
-        observation.at3(site(Hook::ResidPost), x)
+        let x = observation.at3(site(Hook::ResidPost), x);
+        if x.dims()[1] > 1 {
+            submit(&x);
+        }
+        x
     }
 }
 

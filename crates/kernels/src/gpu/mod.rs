@@ -78,6 +78,13 @@ fn primitive<const D: usize>(tensor: &Tensor<D>) -> Option<CubeTensor> {
     (!tensor.device().is_autodiff()).then(|| tensor.clone().try_into_primitive::<Cube>().ok()).flatten()
 }
 
+/// Submits what was asked of a tensor's GPU so far. A failure shows when something is read back.
+pub(crate) fn submit<const D: usize>(tensor: &Tensor<D>) {
+    if let Some(tensor) = primitive(tensor) {
+        let _ = tensor.client.flush();
+    }
+}
+
 /// Bytes that one buffer may have.
 fn piece_limit(client: &Client) -> u64 {
     client.properties().memory.max_page_size.min(PIECE_LIMIT)
