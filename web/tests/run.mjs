@@ -1,19 +1,20 @@
 // Bundles the tests as the page is bundled and runs them with Node's own runner: `npm test [-- name…]`.
 import { spawnSync } from 'node:child_process';
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
 
 const web = fileURLToPath(new URL('..', import.meta.url));
-const out = join(web, 'node_modules/.cache/glassbox-tests');
 const wanted = process.argv.slice(2);
 const names = (await readdir(join(web, 'tests'))).filter(
   (name) => name.endsWith('.test.ts') && (wanted.length === 0 || wanted.some((word) => name.includes(word))),
 );
 
-await rm(out, { recursive: true, force: true });
-await mkdir(out, { recursive: true });
+// A folder of its own for every run, so that two can go on side by side.
+const cache = join(web, 'node_modules/.cache');
+await mkdir(cache, { recursive: true });
+const out = await mkdtemp(join(cache, 'glassbox-tests-'));
 const common = {
   absWorkingDir: web,
   bundle: true,
@@ -33,6 +34,7 @@ await esbuild.build({
   entryPoints: {
     worker: 'src/worker/worker.ts',
     'glassbox-worker-cpu': 'tests/fake/host.ts',
+    'glassbox-worker-cpu-relaxed': 'tests/fake/host.ts',
     'glassbox-worker-gpu': 'tests/fake/refusing.ts',
   },
 });
@@ -40,4 +42,5 @@ await writeFile(join(out, 'package.json'), '{"type":"module"}');
 
 const files = names.map((name) => join(out, `${basename(name, '.ts')}.js`));
 const { status } = spawnSync(process.execPath, ['--enable-source-maps', '--test', '--test-reporter=spec', ...files], { stdio: 'inherit' });
+await rm(out, { recursive: true, force: true });
 process.exit(status ?? 1);

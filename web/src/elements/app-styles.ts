@@ -69,6 +69,12 @@ export const appStyles = css`
     .tools {
       display: contents;
     }
+    .tools > :not(.icon) {
+      font-size: var(--small);
+    }
+    .tools button:not(.icon) {
+      padding-inline: 0.45em;
+    }
     .mark {
       flex: 1 0 calc(100% - 6.5rem);
     }

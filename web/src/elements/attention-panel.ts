@@ -82,7 +82,9 @@ export class AttentionPanel extends View {
     const group = info ? info.heads / Math.max(1, info.kvHeads) : 1;
     const { scale } = ws.view.values;
     const signs = this.#signs();
+    const { lines, data } = ws.provenance();
     return html`<p class="note">${t('grid.note')} ${group > 1 ? t('grid.groups', { group }) : nothing}</p>
+      <gb-figure name=${t('grid.figure')} .lines=${lines} .data=${data}>
       <gb-attention-grid
         .data=${picture.attention}
         .selected=${locked}
@@ -94,6 +96,7 @@ export class AttentionPanel extends View {
         @gb-head-preview=${this.#onPreview}
         @gb-head-pick=${this.#onPick}
       ></gb-attention-grid>
+      </gb-figure>
       <div class="legend">
         <gb-ramp-legend .scale=${scale} caption=${t('attention.caption')}></gb-ramp-legend>
         <label><input type="checkbox" .checked=${scale === 'linear'} @change=${this.#onScale} /> ${t('grid.linear')}</label>

@@ -49,6 +49,9 @@ export class ExampleMenu extends View {
         list-style: none;
       }
       @container (max-width: 43rem) {
+        summary {
+          padding-inline: 0.45em;
+        }
         ul {
           right: auto;
           left: 0;

@@ -2,6 +2,7 @@ import { html, nothing, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
 import type { Candidate, Comparison } from '../client/index.js';
 import '../views/candidate-table.js';
+import '../views/figure.js';
 import { controls, shared, View } from '../views/element.js';
 import { percent, significant } from '../views/format.js';
 import { tokenText } from '../views/label.js';
@@ -50,13 +51,16 @@ export class NextPanel extends View {
     const compared = before && !this.#comparison().stale ? this.#comparison().result : undefined;
     const shown = compared ? changedRows(compared) : picture.next.slice(0, SHOWN);
     const ghosts = compared ? new Map(compared.top.map(({ token, before: was }) => [token.id, was.probability])) : null;
+    const { lines, data } = this.ws.provenance();
     return html`${compared ? this.#change(compared) : html`<p class="note">${t('next.note')}</p>`}
-      <gb-candidate-table
-        action=${t('next.append')}
-        .candidates=${shown}
-        .ghosts=${ghosts}
-        @gb-candidate=${this.#onCandidate}
-      ></gb-candidate-table>
+      <gb-figure name=${t('next.figure')} .lines=${lines} .data=${data}>
+        <gb-candidate-table
+          action=${t('next.append')}
+          .candidates=${shown}
+          .ghosts=${ghosts}
+          @gb-candidate=${this.#onCandidate}
+        ></gb-candidate-table>
+      </gb-figure>
       <p class="sr-only" role="status">${announce(picture.next[0])}</p>`;
   }
 

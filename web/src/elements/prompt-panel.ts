@@ -5,6 +5,7 @@ import { controls, shared, View } from '../views/element.js';
 import { currentLanguage } from '../views/environment.js';
 import type { AttentionCell } from '../views/attention-matrix.js';
 import { t } from '../views/text.js';
+import '../views/figure.js';
 import '../views/token-card.js';
 import '../views/token-strip.js';
 import './generate-panel.js';
@@ -148,8 +149,10 @@ export class PromptPanel extends View {
     const at = this.preview ?? view.values.position;
     const token = at === null ? undefined : tokens[at];
     const [query, key] = this.cell ? [this.cell.query, this.cell.key] : (view.values.cell ?? [-1, -1]);
-    return html`<div class="strip">
+    const { lines, data } = this.ws.provenance();
+    return html`<gb-figure name=${t('prompt.tokens')} .lines=${lines} .data=${data}>
         <gb-token-strip
+          class="strip"
           label=${t('prompt.tokens')}
           .tokens=${tokens}
           .marked=${query}
@@ -160,7 +163,7 @@ export class PromptPanel extends View {
           @gb-token-preview=${this.#onPreview}
           @gb-token-pick=${this.#onPick}
         ></gb-token-strip>
-      </div>
+      </gb-figure>
       ${at !== null && token
         ? html`<gb-token-card
             .token=${token}

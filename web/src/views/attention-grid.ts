@@ -5,10 +5,14 @@ import { canvasStyles, ringAt } from './canvas-styles.js';
 import { CellCursor, type Cell } from './cell-cursor.js';
 import { differ, emit, shared, View } from './element.js';
 import { inSlices, pixelRatio, pointIn, sizeCanvas } from './heat-canvas.js';
+import { weight } from './format.js';
+import type { Keepable } from './keep.js';
 import { patternOf } from './label.js';
 import { rampFor, type Scale } from './ramp.js';
-import { paintPattern } from './raster.js';
+import { paintPattern, weightAt, type Pattern } from './raster.js';
 import { Resized } from './resized.js';
+import { image, type SvgPicture } from './svg.js';
+import type { Table } from './table.js';
 import { t } from './text.js';
 import type { AttentionData, HeadIndex } from './types.js';
 
@@ -46,7 +50,7 @@ interface Layout {
  * @fires gb-head-pick - `HeadIndex | null`: the head that was locked or released
  */
 @customElement('gb-attention-grid')
-export class AttentionGrid extends View {
+export class AttentionGrid extends View implements Keepable {
   @property({ attribute: false }) data: AttentionData | null = null;
   @property({ attribute: false }) selected: HeadIndex | null = null;
   @property() scale: Scale = 'sqrt';
@@ -109,6 +113,26 @@ export class AttentionGrid extends View {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.#stop?.();
+  }
+
+  /** Every head in numbers: where its queries look on average, and what it is known to do. */
+  toTable(): Table {
+    const names = ['grid.onFirst', 'grid.onPrevious', 'grid.onItself'] as const;
+    const columns = [{ name: t('head.layer') }, { name: t('head.head') }, ...names.map((name) => ({ name: t(name), show: weight })), { name: t('grid.role') }];
+    const { data } = this;
+    const rows = (data?.layers ?? []).flatMap((_, layer) =>
+      Array.from({ length: data?.heads ?? 0 }, (__, head) => {
+        const pattern = data ? patternOf(data, { layer, head }) : undefined;
+        const role = this.signs.find((sign) => sameHead(sign.head, { layer, head }))?.name ?? '';
+        return [layer, head, ...(pattern ? means(pattern) : ['', '', '']), role];
+      }),
+    );
+    return { columns, rows };
+  }
+
+  toSvg(): SvgPicture {
+    const { width, height } = this.layout;
+    return { width, height, body: this.canvas ? image(0, 0, width, height, this.canvas.toDataURL()) : '' };
   }
 
   override render(): TemplateResult | typeof nothing {
@@ -296,6 +320,15 @@ export class AttentionGrid extends View {
     }
     return null;
   }
+}
+
+/** Mean weight of the queries on the first token, on the one before and on themselves; the first query has no choice. */
+function means(pattern: Pattern): number[] {
+  const sums = [0, 0, 0];
+  for (let query = 1; query < pattern.size; query++) {
+    [0, query - 1, query].forEach((key, i) => (sums[i] = (sums[i] ?? 0) + weightAt(pattern, query, key)));
+  }
+  return sums.map((sum) => (pattern.size > 1 ? sum / (pattern.size - 1) : 1));
 }
 
 function toHead(cell: Cell | null): HeadIndex | null {

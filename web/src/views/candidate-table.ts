@@ -2,9 +2,19 @@ import { css, html, nothing, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
 import { controls, emit, shared, View } from './element.js';
 import { logit, percent } from './format.js';
+import { clip } from './glyphs.js';
+import { resolved, type Keepable } from './keep.js';
 import { tokenText } from './label.js';
+import { rect, text, type SvgPicture } from './svg.js';
+import { tableStyles } from './table-styles.js';
+import type { Table } from './table.js';
 import { t } from './text.js';
 import type { CandidateRow } from './types.js';
+
+/** Sizes of the picture as a file. */
+const ROW = 20;
+const NAME = 120;
+const BAR = 240;
 
 /**
  * The most probable next tokens with rank, raw probability and logit; beside it, where given, the probability the
@@ -13,7 +23,7 @@ import type { CandidateRow } from './types.js';
  * @fires gb-candidate - `CandidateRow`: the candidate that was clicked
  */
 @customElement('gb-candidate-table')
-export class CandidateTable extends View {
+export class CandidateTable extends View implements Keepable {
   /** By the model's own distribution, best first. */
   @property({ attribute: false }) candidates: readonly CandidateRow[] = [];
   /** After the sampler's last stage, where a token was drawn. */
@@ -30,31 +40,18 @@ export class CandidateTable extends View {
   static override readonly styles = [
     shared,
     controls,
+    tableStyles,
     css`
-      table {
-        width: 100%;
-        border-collapse: collapse;
-        font-size: var(--small);
-      }
       th,
       td {
         padding: 0 0 0 0.6rem;
         height: 28px;
-        text-align: end;
-        font-weight: 400;
-        white-space: nowrap;
-        border-top: 1px solid var(--rule);
       }
       th:first-child,
       td:first-child {
         padding-left: 0;
         width: 1.6rem;
         color: var(--ink-2);
-      }
-      thead > tr > * {
-        border-top: 0;
-        color: var(--ink-2);
-        vertical-align: bottom;
       }
       .token {
         width: 42%;
@@ -158,6 +155,43 @@ export class CandidateTable extends View {
         ${this.#rows().map((row) => this.#row(row, after))}
       </tbody>
     </table>`;
+  }
+
+  toTable(): Table {
+    const { sampled, ghosts } = this;
+    const after = sampled && new Map(sampled.map((row) => [row.token.id, row.probability]));
+    const others = after ? [t('candidates.sampled')] : ghosts ? [t('candidates.before')] : [];
+    const names = [t('candidates.rank'), t('candidates.token'), 'id', t(after ? 'candidates.raw' : ghosts ? 'candidates.after' : 'candidates.probability')];
+    return {
+      columns: [
+        ...names.slice(0, 3).map((name) => ({ name })),
+        { name: names[3] ?? '', show: percent },
+        { name: t('candidates.logit'), show: logit },
+        ...others.map((name) => ({ name, show: percent })),
+      ],
+      rows: this.#rows().map((row) => {
+        const own = this.candidates.includes(row) ? [row.probability, row.logit] : ['', ''];
+        const other = after ? [after.get(row.token.id) ?? (this.complete ? 0 : '')] : ghosts ? [ghosts.get(row.token.id) ?? ''] : [];
+        return [row.rank, tokenText(row.token), row.token.id, ...own, ...other];
+      }),
+    };
+  }
+
+  toSvg(): SvgPicture {
+    const style = getComputedStyle(this);
+    const fill = style.color;
+    const body = this.#rows().map((row, i) => {
+      const y = i * ROW + ROW / 2;
+      const before = this.ghosts?.get(row.token.id);
+      const ghost = before === undefined ? '' : rect(NAME, y - 7, Math.max(1, before * BAR), 5, resolved(style, '--ghost'));
+      return (
+        text(NAME - 8, y, clip(tokenText(row.token), 14), { anchor: 'end', mono: true, fill }) +
+        ghost +
+        rect(NAME, y - 1, Math.max(1, row.probability * BAR), 6, resolved(style, '--data')) +
+        text(NAME + BAR + 60, y, percent(row.probability), { anchor: 'end', fill })
+      );
+    });
+    return { width: NAME + BAR + 64, height: body.length * ROW, body: body.join('') };
   }
 
   /** The candidates, and the drawn token where it is not among them. */

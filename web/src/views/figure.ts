@@ -24,6 +24,7 @@ export class Figure extends View {
     controls,
     css`
       :host {
+        container-type: inline-size;
         min-width: 0;
       }
       .foot {
@@ -42,6 +43,17 @@ export class Figure extends View {
       }
       .foot span {
         margin-inline-start: auto;
+      }
+      @container (max-width: 18rem) {
+        #keep {
+          display: none;
+        }
+        .foot button {
+          padding-inline: 0.3em;
+        }
+        .foot button:first-of-type {
+          margin-inline-end: auto;
+        }
       }
       gb-data-table {
         margin-top: 0.4rem;

@@ -5,6 +5,7 @@ import { logit, percent, significant, whole } from './format.js';
 import type { Keepable } from './keep.js';
 import { tokenText } from './label.js';
 import { rect, text, type SvgPicture } from './svg.js';
+import { tableStyles } from './table-styles.js';
 import type { Table } from './table.js';
 import { t, type TextKey } from './text.js';
 import type { TokenLabel } from './types.js';
@@ -42,27 +43,14 @@ export class SamplerTable extends View implements Keepable {
 
   static override readonly styles = [
     shared,
+    tableStyles,
     css`
       :host {
         overflow-x: auto;
       }
-      table {
-        width: 100%;
-        border-collapse: collapse;
-        font-size: var(--small);
-      }
       th,
       td {
         padding: 0.15rem 0.5rem;
-        border-top: 1px solid var(--rule);
-        font-weight: 400;
-        text-align: end;
-        white-space: nowrap;
-      }
-      thead th {
-        border-top: 0;
-        color: var(--ink-2);
-        vertical-align: bottom;
       }
       .token {
         text-align: start;
@@ -98,9 +86,7 @@ export class SamplerTable extends View implements Keepable {
       }
       .about th,
       .about td {
-        color: var(--ink-2);
         font-size: 0.75rem;
-        border-top: 0;
         padding-block: 0;
       }
       .about:last-child > * {

@@ -5,6 +5,7 @@ import { significant } from './format.js';
 import type { Keepable } from './keep.js';
 import { rampFor } from './ramp.js';
 import { rect, text, type SvgPicture } from './svg.js';
+import { tableStyles } from './table-styles.js';
 import type { Table } from './table.js';
 import { t } from './text.js';
 
@@ -30,30 +31,20 @@ export class StepTable extends View implements Keepable {
   static override readonly styles = [
     shared,
     controls,
+    tableStyles,
     css`
       .scroll {
         max-height: 22rem;
         overflow: auto;
       }
-      table {
-        width: 100%;
-        border-collapse: collapse;
-        font-size: var(--small);
-      }
       th,
       td {
         padding: 0.05rem 0.5rem;
-        border-top: 1px solid var(--rule);
-        font-weight: 400;
-        text-align: end;
-        white-space: nowrap;
       }
-      thead th {
+      thead > tr > * {
         position: sticky;
         top: 0;
         background: var(--paper);
-        color: var(--ink-2);
-        border: 0;
       }
       th:first-child {
         text-align: start;

@@ -21,6 +21,11 @@ export function rect(x: number, y: number, width: number, height: number, fill: 
   return `<rect x="${short(x)}" y="${short(y)}" width="${short(width)}" height="${short(height)}" fill="${fill}"/>`;
 }
 
+/** A picture made of pixels, by its `data:` address. */
+export function image(x: number, y: number, width: number, height: number, address: string): string {
+  return `<image x="${short(x)}" y="${short(y)}" width="${short(width)}" height="${short(height)}" href="${escapeXml(address)}"/>`;
+}
+
 export interface TextStyle {
   readonly fill?: string;
   readonly anchor?: 'start' | 'middle' | 'end';

@@ -3,7 +3,7 @@ import type { enVisit } from './text-en-visit.js';
 
 export const deVisit: Readonly<Record<keyof typeof enVisit, string>> = {
   'intro.title': 'In dieser Seite läuft ein Sprachmodell',
-  'intro.text': 'Es hat den Prompt links gelesen; rechts steht, was nach seiner Rechnung folgt, und dazwischen, wie es darauf kommt. Alles davon ist echt, und alles lässt sich ändern: tippen, zeigen, Heads ausschalten.',
+  'intro.text': 'Es hat den Prompt gelesen. „Nächstes Token“ ist, was nach seiner Rechnung folgt; was zwischen beiden steht, ist, wie es darauf kommt. Alles davon ist echt, und alles lässt sich ändern: tippen, zeigen, Heads ausschalten.',
   'intro.tour': 'Führ mich herum, in sechs Schritten',
   'intro.try': 'oder sieh dir an',
   'intro.hide': 'Diese Einführung ausblenden',
@@ -20,5 +20,13 @@ export const deVisit: Readonly<Record<keyof typeof enVisit, string>> = {
   'kept.short': 'für ein Neuladen behalten',
   'kept.not': 'nicht behalten: nach einem Neuladen wieder öffnen',
   'sampler.slide': '{name}, Regler',
+  'token.hex': 'Bytes, hexadezimal',
+  'token.note': 'Wie es erwartet war',
+  'grid.onFirst': 'auf das erste Token',
+  'grid.onPrevious': 'auf das Token davor',
+  'grid.onItself': 'auf sich selbst',
+  'grid.role': 'Was er tut',
+  'grid.figure': 'Attention aller Heads',
+  'next.figure': 'Nächstes Token',
   'error.original': 'Im Wortlaut der Engine:',
 };

@@ -1,7 +1,7 @@
 /** English: the first visit, and what is kept for the next one. */
 export const enVisit = {
   'intro.title': 'A language model is running in this page',
-  'intro.text': 'It has read the prompt on the left; on the right is what it thinks comes next, and between them how it got there. All of it is real, and all of it can be changed: type, point, switch heads off.',
+  'intro.text': 'It has read the prompt. “Next token” is what it thinks comes next; what stands between the two is how it got there. All of it is real, and all of it can be changed: type, point, switch heads off.',
   'intro.tour': 'Show me around, in six steps',
   'intro.try': 'or look at',
   'intro.hide': 'Hide this introduction',
@@ -18,5 +18,13 @@ export const enVisit = {
   'kept.short': 'kept for a reload',
   'kept.not': 'not kept: open it again after a reload',
   'sampler.slide': '{name}, slider',
+  'token.hex': 'Bytes in hexadecimal',
+  'token.note': 'How it was expected',
+  'grid.onFirst': 'on the first token',
+  'grid.onPrevious': 'on the token before',
+  'grid.onItself': 'on itself',
+  'grid.role': 'What it does',
+  'grid.figure': 'Attention of all heads',
+  'next.figure': 'Next token',
   'error.original': 'The engine’s own words:',
 } as const;

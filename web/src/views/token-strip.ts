@@ -3,14 +3,21 @@ import { customElement, property } from 'lit/decorators.js';
 import { ref } from 'lit/directives/ref.js';
 import { CellCursor, optionAt } from './cell-cursor.js';
 import { emit, shared, View } from './element.js';
+import type { Keepable } from './keep.js';
 import { tokenText } from './label.js';
 import { rampFor } from './ramp.js';
+import { rect, text, type SvgPicture } from './svg.js';
+import type { Table } from './table.js';
 import { t } from './text.js';
 import type { TokenLabel } from './types.js';
 
 const SHOWN = 2048;
 /** Lightest shade of a token whose value is above 0: little is not nothing. */
 const FAINT = 0.06;
+/** Sizes of the picture as a file. */
+const WIDE = 640;
+const LINE = 24;
+const CHARACTER = 6.8;
 
 /**
  * A text as the tokens a model sees: each with its id, whitespace and split bytes visible, and, where given, shaded by
@@ -20,7 +27,7 @@ const FAINT = 0.06;
  * @fires gb-token-pick - `number | null`: the token that was locked or released
  */
 @customElement('gb-token-strip')
-export class TokenStrip extends View {
+export class TokenStrip extends View implements Keepable {
   @property({ attribute: false }) tokens: readonly TokenLabel[] = [];
   /** What the list is, for screen readers. */
   @property() label = '';
@@ -119,6 +126,37 @@ export class TokenStrip extends View {
         ${this.tokens.slice(0, SHOWN).map((token, position) => this.#token(token, position, active))}
       </div>
       ${more > 0 ? html`<p>${t('tokens.more', { more })}</p>` : nothing}`;
+  }
+
+  toTable(): Table {
+    const columns = [t('lens.token'), t('candidates.token'), 'id', t('token.hex'), ...(this.notes.length > 0 ? [t('token.note')] : [])];
+    return {
+      columns: columns.map((name) => ({ name })),
+      rows: this.tokens.map((token, i) => [i, tokenText(token), token.id, hexBytes(token), ...(this.notes.length > 0 ? [this.notes[i] ?? ''] : [])]),
+    };
+  }
+
+  /** Line by line, as wide as a column of print. */
+  toSvg(): SvgPicture {
+    const ramp = rampFor(this.ground);
+    const ink = getComputedStyle(this).color;
+    const parts: string[] = [];
+    let x = 0;
+    let y = 0;
+    this.tokens.forEach((token, i) => {
+      const word = tokenText(token);
+      const width = word.length * CHARACTER + 10;
+      if (x > 0 && x + width > WIDE) {
+        x = 0;
+        y += LINE;
+      }
+      const value = this.shades?.[i] ?? Number.NaN;
+      const shaded = !Number.isNaN(value);
+      if (shaded) parts.push(rect(x, y, width - 2, LINE - 4, ramp.css(value)));
+      parts.push(text(x + 4, y + LINE / 2 - 2, word, { mono: true, fill: shaded ? ramp.ink(value) : ink }));
+      x += width;
+    });
+    return { width: WIDE, height: y + LINE, body: parts.join('') };
   }
 
   #token(token: TokenLabel, position: number, active: number): TemplateResult {
