@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
 import { HostWorker } from './fake/worker.js';
 import '../src/elements/adapter-list.js';
-import type { AdapterList } from '../src/elements/adapter-list.js';
 import { Workspace } from '../src/elements/workspace.js';
 import { HOSTILE } from './hostile.js';
 
@@ -46,32 +45,39 @@ describe('adapters', () => {
     };
     await ws.session.attach([new File(['x'], 'pirate.gguf')], 1);
     await another();
-    assert.deepEqual(ws.session.model?.adapters.map(({ name, scale }) => [name, scale]), [['pirate.gguf', 1]]);
-    const [pirate] = ws.session.model?.adapters ?? [];
+    assert.deepEqual(ws.model.adapters.map(({ name, scale }) => [name, scale]), [['pirate.gguf', 1]]);
+    const [pirate] = ws.model.adapters;
     await ws.session.scaleAdapter(pirate?.id ?? -1, 0.5);
     await another();
-    assert.equal(ws.session.model?.adapters[0]?.scale, 0.5);
+    assert.equal(ws.model.adapters[0]?.scale, 0.5);
     await ws.session.detach(pirate?.id ?? -1);
     await another();
-    assert.deepEqual(ws.session.model?.adapters, []);
+    assert.deepEqual(ws.model.adapters, []);
+  });
+
+  test('with an address are in the link, and nothing else is', async () => {
+    const ws = await opened();
+    await ws.session.attach([new File(['x'], 'own.gguf')], 1);
+    await ws.session.attach({ urls: ['https://example.test/pirate.gguf'] }, 0.25);
+    assert.deepEqual(ws.state().adapters, [{ urls: ['https://example.test/pirate.gguf'], scale: 0.25 }]);
   });
 
   test('of another model are refused, and nothing changes', async () => {
     const ws = await opened();
     await ws.session.attach([new File(['x'], 'mismatch.gguf')], 1);
     assert.match(ws.session.notices[0]?.message ?? '', /for another model/);
-    assert.deepEqual(ws.session.model?.adapters, []);
+    assert.deepEqual(ws.model.adapters, []);
   });
 
   test('are listed with hostile names as text', async () => {
     const ws = await opened();
     for (const name of HOSTILE) await ws.session.attach([new File(['x'], name)], 1);
-    const list = document.createElement('gb-adapter-list') as AdapterList;
+    const list = document.createElement('gb-adapter-list');
     list.ws = ws;
     document.body.append(list);
     await list.updateComplete;
     const shown = [...(list.shadowRoot?.querySelectorAll('li label bdi') ?? [])].map(({ textContent }) => textContent);
-    assert.deepEqual(shown, ws.session.model?.adapters.map(({ name }) => name));
+    assert.deepEqual(shown, ws.model.adapters.map(({ name }) => name));
     assert.equal(list.shadowRoot?.querySelector('script, img'), null);
     list.remove();
   });

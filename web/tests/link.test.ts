@@ -46,6 +46,7 @@ const STATE: PageState = {
   },
   generated: { count: 7, sampler: { temperature: 1.5, seed: 3 }, changes: [{ kind: 'mlp', layer: 0 }], locked: 2 },
   branches: { texts: [[1, 2, 3], [1, 4]], at: [1, 4] },
+  adapters: [{ urls: ['https://example.test/a/adapter_config.json', 'https://example.test/a/adapter_model.safetensors'], scale: 0.5 }],
 };
 
 describe('a link', () => {
@@ -79,6 +80,7 @@ describe('a link', () => {
       },
       generated: { count: 1e9 },
       branches: { texts: [[], ['x'], [1, 'y', 2], 7], at: 'x' },
+      adapters: [{ urls: ['javascript:alert(1)'], scale: 1 }, { urls: ['https://example.test/a.gguf'], scale: 1e9 }, 'x'],
       constructor: 'x',
     });
     assert.deepEqual(state?.model, { name: '', fingerprint: '', origin: { kind: 'files' } });
@@ -86,7 +88,7 @@ describe('a link', () => {
     assert.deepEqual(state.changes, [{ kind: 'layer', layer: 3 }]);
     assert.deepEqual(state.sampler, { seed: 3 });
     assert.deepEqual(state.view, { ...PLAIN_VIEW, pins: [1] });
-    assert.deepEqual([state.generated, state.branches], [null, { texts: [[1, 2]], at: [] }]);
+    assert.deepEqual([state.generated, state.branches, state.adapters], [null, { texts: [[1, 2]], at: [] }, []]);
     assert.deepEqual([checked(null), checked([]), checked('x')], [null, null, null]);
   });
 });

@@ -4,6 +4,7 @@ import type { SavedTree } from './branching.js';
 import type { Change } from './edits.js';
 import type { Made } from './generation.js';
 import { checkedChange, checkedSampler, checkedView } from './link-parts.js';
+import type { LinkedAdapter } from './session.js';
 import { inside, isRecord, list, MOST_IDS, numbers, pair, text, whole } from './untrusted.js';
 import type { ViewValues } from './view-state.js';
 
@@ -25,6 +26,8 @@ export interface PageState {
   /** How the text that stands beneath the prompt was generated: it is generated again. */
   readonly generated: Made | null;
   readonly branches: SavedTree;
+  /** LoRA adapters of the model that have addresses. */
+  readonly adapters: readonly LinkedAdapter[];
 }
 
 const VERSION = 1;
@@ -33,6 +36,7 @@ const LONGEST = 200_000;
 const MOST_CHANGES = 200;
 const MOST_BRANCHES = 64;
 const MOST_NEW = 4096;
+const MOST_ADAPTERS = 16;
 const KEY = 'v';
 
 export function toFragment(state: PageState): string {
@@ -72,6 +76,7 @@ export function checked(raw: unknown): PageState | null {
     view: checkedView(raw['view']),
     generated: generated(raw['generated']),
     branches: branches(raw['branches']),
+    adapters: list(raw['adapters'], MOST_ADAPTERS).flatMap(adapter),
   };
 }
 
@@ -102,10 +107,20 @@ function model(raw: unknown): PageState['model'] {
   };
 }
 
+function adapter(raw: unknown): LinkedAdapter[] {
+  if (!isRecord(raw)) return [];
+  const [urls, scale] = [addresses(raw['urls']), inside(raw['scale'], -8, 8)];
+  return urls.length > 0 && scale !== null ? [{ urls, scale }] : [];
+}
+
+function addresses(raw: unknown): string[] {
+  return list(raw, 64).filter((url): url is string => typeof url === 'string' && /^https?:\/\//.test(url));
+}
+
 function origin(raw: unknown): ModelOrigin {
   if (!isRecord(raw)) return { kind: 'files' };
   if (raw['kind'] === 'house') return { kind: 'house' };
-  const urls = list(raw['urls'], 64).filter((url): url is string => typeof url === 'string' && /^https?:\/\//.test(url));
+  const urls = addresses(raw['urls']);
   return raw['kind'] === 'urls' && urls.length > 0 ? { kind: 'urls', urls } : { kind: 'files' };
 }
 

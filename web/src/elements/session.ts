@@ -30,6 +30,12 @@ export interface Task {
   readonly cancel: (() => void) | null;
 }
 
+/** An adapter with what it takes to attach it again. */
+export interface LinkedAdapter {
+  readonly urls: readonly string[];
+  readonly scale: number;
+}
+
 /** Ends of the engine that have been told of, or were meant. */
 const TOLD: ReadonlySet<string> = new Set(['worker_died', 'stopped']);
 
@@ -42,6 +48,8 @@ export class Session extends Store {
   #notices: readonly Notice[] = [];
   #noticeId = 0;
   #adapted = 0;
+  /** Where the open model's adapters came from, by their ids. */
+  readonly #adapterUrls = new Map<number, readonly string[]>();
   #starting: Promise<Glassbox | undefined> | undefined;
   #opening: AbortController | undefined;
   #device: DevicePreference;
@@ -104,6 +112,7 @@ export class Session extends Store {
       if (!gb || controller.signal.aborted) return false;
       this.#model = await gb.open(source, { onProgress: report, signal: controller.signal, exact: this.#exact });
       this.#last = { source, name };
+      this.#adapterUrls.clear();
       this.#notices = [];
       return true;
     } catch (error) {
@@ -122,9 +131,18 @@ export class Session extends Store {
   /** Attaches an adapter to the open model. Resolves with false: no model was opened. */
   async attach(source: ModelSource, scale: number): Promise<false> {
     await this.#adapt(async (model) => {
-      await model.attach(source, { scale });
+      const added = (await model.attach(source, { scale })).at(-1);
+      if (added && 'urls' in source) this.#adapterUrls.set(added.id, source.urls.map(String));
     });
     return false;
+  }
+
+  /** The adapters of the open model that have addresses, and so can be attached again elsewhere. */
+  get linkedAdapters(): readonly LinkedAdapter[] {
+    return (this.#model?.adapters ?? []).flatMap(({ id, scale }) => {
+      const urls = this.#adapterUrls.get(id);
+      return urls ? [{ urls, scale }] : [];
+    });
   }
 
   /** Scales an adapter of the open model: 1 as trained, 0 off. */

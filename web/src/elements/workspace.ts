@@ -188,6 +188,7 @@ export class Workspace extends Store {
       view: view.chosen,
       generated: generation.made,
       branches: branching.saved,
+      adapters: this.session.linkedAdapters,
     };
   }
 
@@ -292,13 +293,19 @@ export class Workspace extends Store {
     this.history.clear();
     const pending = this.#pending;
     this.#pending = null;
-    if (model && pending) this.apply(pending);
-    else {
+    if (model && pending) {
+      this.apply(pending);
+      void this.#attach(pending.adapters);
+    } else {
       this.edits.set([]);
       this.view.set({ ...NO_PLACE, pins: [], against: null, part: null, neuron: 0 });
     }
     if (model) void this.#readFingerprint(model, pending);
     this.changed();
+  }
+
+  async #attach(adapters: PageState['adapters']): Promise<void> {
+    for (const { urls, scale } of adapters) await this.session.attach({ urls }, scale);
   }
 
   async #keepFiles(name: string, files: readonly File[]): Promise<void> {
@@ -338,7 +345,8 @@ export class Workspace extends Store {
     // Half a change is nothing to come back to.
     if (!this.#model || this.inspection.running || this.generation.running || this.branching.busy) return;
     const state = this.state();
-    this.history.record(state);
+    // Adapters are turned back where they are listed.
+    this.history.record({ ...state, adapters: [] });
     // What was changed since is what a reload is to find, not what the link said.
     if (this.history.canUndo && location.hash !== '') history.replaceState(null, '', location.pathname + location.search);
     try {
