@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use glassbox_model::{Decoder, KvCache, ModelError, Observation, Probe};
 use glassbox_text::Special;
 
-use crate::{EngineError, Host, Model};
+use crate::{EngineError, Host, Model, analysis::Row};
 
 /// `-ln p` of every token but the first, given what stands before it, `[tokens.len() - 1]`, in nats.
 ///
@@ -42,19 +42,12 @@ async fn window_surprisals(decoder: &Decoder, tokens: &[u32]) -> Result<Vec<f32>
     let mut cache = KvCache::new(&decoder.spec, 1, decoder.device());
     let logits: Tensor<2> = decoder.forward(inputs, &mut cache, &mut Observation::new(&probe, &[], 0))?;
     let rows = crate::collect::read(vec![logits]).await?.pop().unwrap_or_default();
-    let surprisals: Vec<f32> =
-        rows.chunks_exact(decoder.spec.vocab).zip(targets).map(|(row, id)| surprisal(row, *id)).collect();
+    let surprisal = |(row, id): (&[f32], &u32)| -Row::new(row).logprob(*id) as f32;
+    let surprisals: Vec<f32> = rows.chunks_exact(decoder.spec.vocab).zip(targets).map(surprisal).collect();
     match surprisals.iter().all(|value| value.is_finite()) {
         true => Ok(surprisals),
         false => Err(EngineError::NotFinite),
     }
-}
-
-/// `-ln softmax(logits)[id]`, with the sum in f64.
-fn surprisal(logits: &[f32], id: u32) -> f32 {
-    let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|logit| f64::from(logit - top).exp()).sum();
-    (sum.ln() - f64::from(logits[id as usize] - top)) as f32
 }
 
 /// How well a model predicts documents.

@@ -4,7 +4,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::{Hook, KvCache, ModelError, Observation, Site, layers::Linear};
+use crate::{BlockSpec, DecoderSpec, Hook, KvCache, Mixer, ModelError, Observation, Site, layers::Linear};
 
 /// The convolutions of a decoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,17 @@ impl ConvolutionSpec {
                 problem: format!("{width} is not between 1 and {MAX_WIDTH}"),
             }),
         }
+    }
+}
+
+impl DecoderSpec {
+    /// The same with convolutions in the place of attention in the blocks that `convolves` picks.
+    pub fn with_convolutions(mut self, table: ConvolutionSpec, convolves: impl Fn(usize) -> bool) -> Self {
+        self.convolution = Some(table);
+        for (_, block) in self.blocks.iter_mut().enumerate().filter(|(index, _)| convolves(*index)) {
+            *block = BlockSpec { mixer: Mixer::Convolution, window: None, rotary: None, ..*block };
+        }
+        self
     }
 }
 

@@ -285,15 +285,6 @@ impl DecoderSpec {
         self.unturned(Positions::Alibi(alibi))
     }
 
-    /// The same with convolutions in the place of attention in the blocks that `convolves` picks.
-    pub fn with_convolutions(mut self, table: ConvolutionSpec, convolves: impl Fn(usize) -> bool) -> Self {
-        self.convolution = Some(table);
-        for (_, block) in self.blocks.iter_mut().enumerate().filter(|(index, _)| convolves(*index)) {
-            *block = BlockSpec { mixer: Mixer::Convolution, window: None, rotary: None, ..*block };
-        }
-        self
-    }
-
     fn unturned(mut self, positions: Positions) -> Self {
         self.positions = positions;
         self.blocks.iter_mut().for_each(|block| block.rotary = None);

@@ -54,7 +54,8 @@ impl Decoder {
             return Err(mismatch(format!("this model has no projection {}", term.target)));
         }
         for (index, role, term) in terms {
-            if let Some(linear) = self.blocks.get_mut(index).and_then(|block| linear_mut(block, role)) {
+            let mut linears = self.blocks.get_mut(index).into_iter().flat_map(linears);
+            if let Some((_, linear)) = linears.find(|(other, _)| *other == role) {
                 linear.low_rank.push(term);
             }
         }
@@ -81,24 +82,7 @@ impl Decoder {
     }
 
     fn each_linear(&mut self, mut change: impl FnMut(&mut Linear)) {
-        let feed_forward = |mlp: &mut FeedForward, change: &mut dyn FnMut(&mut Linear)| {
-            mlp.gate.iter_mut().chain([&mut mlp.up, &mut mlp.down]).for_each(change);
-        };
-        for block in &mut self.blocks {
-            match &mut block.mixer {
-                Mixing::Attention(of) => {
-                    [&mut of.q, &mut of.k, &mut of.v, &mut of.o].into_iter().for_each(&mut change);
-                }
-                Mixing::Convolution(of) => [&mut of.input, &mut of.output].into_iter().for_each(&mut change),
-            }
-            match &mut block.mlp {
-                Mlp::Dense(mlp) => feed_forward(mlp, &mut change),
-                Mlp::Experts(experts) => {
-                    change(&mut experts.router);
-                    experts.experts.iter_mut().for_each(|mlp| feed_forward(mlp, &mut change));
-                }
-            }
-        }
+        self.blocks.iter_mut().flat_map(linears).for_each(|(_, linear)| change(linear));
     }
 }
 
@@ -152,29 +136,30 @@ fn matrix(device: &Device, rows: usize, columns: usize, values: &[f32]) -> Resul
     Ok(builder.finish()?)
 }
 
-/// The projection of this role.
-fn linear_mut(block: &mut Block, role: Role) -> Option<&mut Linear> {
-    match (role, &mut block.mixer) {
-        (Role::Q, Mixing::Attention(attention)) => return Some(&mut attention.q),
-        (Role::K, Mixing::Attention(attention)) => return Some(&mut attention.k),
-        (Role::V, Mixing::Attention(attention)) => return Some(&mut attention.v),
-        (Role::O, Mixing::Attention(attention)) => return Some(&mut attention.o),
-        (Role::ConvInput, Mixing::Convolution(convolution)) => return Some(&mut convolution.input),
-        (Role::ConvOutput, Mixing::Convolution(convolution)) => return Some(&mut convolution.output),
-        _ => {}
-    }
-    let expert = match (role, &mut block.mlp) {
-        (Role::Router, Mlp::Experts(experts)) => return Some(&mut experts.router),
-        (Role::Gate(None) | Role::Up(None) | Role::Down(None), Mlp::Dense(mlp)) => mlp,
-        (
-            Role::Gate(Some(expert)) | Role::Up(Some(expert)) | Role::Down(Some(expert)),
-            Mlp::Experts(experts),
-        ) => experts.experts.get_mut(expert)?,
-        _ => return None,
+/// All projections of a block.
+fn linears(block: &mut Block) -> Vec<(Role, &mut Linear)> {
+    let mut all = match &mut block.mixer {
+        Mixing::Attention(of) => {
+            vec![(Role::Q, &mut of.q), (Role::K, &mut of.k), (Role::V, &mut of.v), (Role::O, &mut of.o)]
+        }
+        Mixing::Convolution(of) => vec![(Role::ConvInput, &mut of.input), (Role::ConvOutput, &mut of.output)],
     };
-    match role {
-        Role::Gate(_) => expert.gate.as_mut(),
-        Role::Up(_) => Some(&mut expert.up),
-        _ => Some(&mut expert.down),
+    match &mut block.mlp {
+        Mlp::Dense(mlp) => all.extend(feed_forward(mlp, None)),
+        Mlp::Experts(mixture) => {
+            all.push((Role::Router, &mut mixture.router));
+            let experts = mixture.experts.iter_mut().enumerate();
+            all.extend(experts.flat_map(|(expert, mlp)| feed_forward(mlp, Some(expert))));
+        }
     }
+    all
+}
+
+fn feed_forward(
+    mlp: &mut FeedForward,
+    expert: Option<usize>,
+) -> impl Iterator<Item = (Role, &mut Linear)> + use<'_> {
+    let gate = mlp.gate.as_mut().map(|gate| (Role::Gate(expert), gate));
+    let others = [(Role::Up(expert), &mut mlp.up), (Role::Down(expert), &mut mlp.down)];
+    gate.into_iter().chain(others)
 }
