@@ -14,6 +14,8 @@ import { expect, test } from './support/test.ts';
  * than these models' tolerances, but not the distribution of the next token: in nats.
  */
 const ROUNDED = { pattern: 1e-3, values: 2e-2, divergence: 1e-4 };
+/** Weights of 16 bits on a GPU, whose kernels widen them: the same in nats. */
+const HALVES = 1e-3;
 /** Hidden states are not bounded as probabilities are; the goldens' logits have the same tolerance. */
 const RESIDUAL = 1e-3;
 const ROW_SUM = 1e-3;
@@ -34,9 +36,8 @@ for (const one of VARIANTS) {
   const { case: described, gguf } = one;
   const tokens = [...described.prompt.ids_with_special];
   const golden = readGolden(join(one.folder, one.golden));
-  // Blocks with a convolution have no attention to capture. The goldens of SDPA hold none either.
-  const attends = (name: string): boolean => !golden.has(name.replace('attn.hook_pattern', 'conv.hook_in'));
-  const exists = (name: string): boolean => !PATTERN.test(name) || attends(name);
+  // Blocks with a convolution have no attention to capture.
+  const exists = (name: string): boolean => !PATTERN.test(name) || golden.has(name);
 
   test.describe(one.title, () => {
     test('says what the model is', async ({ engine }) => {
@@ -73,7 +74,7 @@ for (const one of VARIANTS) {
 
     test('computes the same logits, attention and hidden states', async ({ engine, backend }) => {
       const rounded = backend === 'cpu' && gguf?.dtype.startsWith('Q') === true;
-      await engine.variant(one);
+      const { dtypes } = await engine.variant(one);
       const capture = [...golden.keys()].filter((name) => !name.startsWith('edits.'));
       const { tensors } = await engine.trace({ tokens, capture });
       expect([...tensors.keys()].sort()).toEqual([...capture].sort());
@@ -84,7 +85,11 @@ for (const one of VARIANTS) {
         expect.soft(distance(tensor, wanted(golden, name)), name).toBeLessThanOrEqual(tolerance);
         if (PATTERN.test(name)) expectAttention(tensor, name);
       }
-      if (rounded) expect(divergence(wanted(golden, 'logits'), wanted(tensors, 'logits'))).toBeLessThanOrEqual(ROUNDED.divergence);
+      const halves = backend === 'webgpu' && ('F16' in dtypes || 'BF16' in dtypes);
+      if (rounded || halves) {
+        const nats = divergence(wanted(golden, 'logits'), wanted(tensors, 'logits'));
+        expect(nats).toBeLessThanOrEqual(rounded ? ROUNDED.divergence : HALVES);
+      }
     });
 
     test('captures by kind, and nothing that was not asked for', async ({ engine }) => {

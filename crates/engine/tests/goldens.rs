@@ -205,6 +205,30 @@ fn rounded_activations_keep_the_distribution() {
     assert!(count >= 2, "only {count} quantised models");
 }
 
+/// On a GPU weights of 16 bits stay packed, and are widened in the kernel, whose sums are in f32: the distribution is that
+/// of transformers with the weights widened to within 1e-3 nats.
+#[test]
+fn weights_of_16_bits_keep_the_distribution_on_a_gpu() {
+    let [_, gpu] = backends();
+    let (mut count, mut most) = (0, 0.0f64);
+    for (folder, case) in cases() {
+        let (shape, expected) = Golden::read(&folder.join(&case.golden)).tensor("logits");
+        let ggufs = case.gguf.iter().map(|gguf| folder.join(&gguf.file));
+        for path in [folder.clone()].into_iter().chain(ggufs) {
+            let model = open(&path, &gpu);
+            if !["F16", "BF16"].iter().any(|dtype| model.summary.dtypes.contains_key(*dtype)) {
+                continue;
+            }
+            let found = trace(&model, &case.prompt.ids_with_special, &["logits".to_owned()], &[]);
+            let nats = divergence(&expected, &found.tensor("logits").unwrap().data, shape[1]);
+            assert!(nats <= 1e-3, "{}: {nats} nats", path.display());
+            (count, most) = (count + 1, most.max(nats));
+        }
+    }
+    println!("{count} models of 16 bits, at most {most:.1e} nats");
+    assert!(count >= 70, "only {count} models of 16 bits");
+}
+
 /// Chunks of five tokens through the cache give what one pass gives, for every architecture.
 #[test]
 fn chunked_prefill_equals_transformers() {
