@@ -165,11 +165,11 @@ fn no_template_takes_more_than_its_share() {
     ] {
         assert_eq!(error(source).0, "chat_template_limit", "{source}");
     }
-    assert_eq!(error("{{ 'x' * 1000000000000 }}").0, "chat_template");
+    assert_eq!(error("{{ 'x' * 1000000000000 }}").0, "chat_template_limit");
     assert_eq!(error("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}").0, "chat_template");
     assert_eq!(ChatTemplate::new(&" ".repeat(2 << 20), &[]).unwrap_err().code(), "text_too_large");
     let nested = format!("{}1{}", "(".repeat(100_000), ")".repeat(100_000));
-    assert_eq!(error(&format!("{{{{ {nested} }}}}")).0, "chat_template");
+    assert_eq!(error(&format!("{{{{ {nested} }}}}")).0, "chat_template_limit");
 }
 
 #[test]

@@ -7,10 +7,10 @@ use std::sync::LazyLock;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
-use minijinja_contrib::pycompat::unknown_method_callback;
 use regex::Regex;
 
 use super::json;
+use super::meter::Meter;
 use super::time::LocalTime;
 
 /// How many instructions one rendering may take. The longest published templates take some
@@ -34,25 +34,26 @@ impl std::error::Error for Refusal {}
 
 /// transformers' environment: Python's methods and printing, blocks that leave no blank lines, no
 /// HTML escapes, and its four functions. Nothing else can be reached from a template.
-pub(super) fn new(now: Option<LocalTime>) -> Environment<'static> {
+/// `meter` pays for what a template makes and writes.
+pub(super) fn new(now: Option<LocalTime>, meter: &Meter) -> Environment<'static> {
     let mut environment = Environment::new();
-    let mut syntax = SyntaxConfig::builder();
-    syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(false);
-    if let Ok(syntax) = syntax.build() {
-        environment.set_syntax(syntax);
-    }
     environment.set_undefined_behavior(UndefinedBehavior::Lenient);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-    environment.set_unknown_method_callback(unknown_method_callback);
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(RECURSION_LIMIT);
+    meter.install(&mut environment);
     environment.add_filter("tojson", json::filter);
     environment.add_filter("length", length);
     environment.add_filter("count", length);
     environment.add_filter("string", text);
-    environment.set_formatter(|out, _, value| {
+    let meter = meter.clone();
+    environment.set_formatter(move |out, _, value| {
         // Writing what is undefined writes nothing.
-        if value.is_undefined() { Ok(()) } else { out.write_str(&text(value)).map_err(Error::from) }
+        if value.is_undefined() {
+            return Ok(());
+        }
+        meter.weigh(value)?;
+        out.write_str(&text(value)).map_err(Error::from)
     });
     // In Python a string and a dict are sequences too, and None is not iterable.
     let has_items =
@@ -61,6 +62,7 @@ pub(super) fn new(now: Option<LocalTime>) -> Environment<'static> {
     environment.add_test("iterable", move |value: &Value| {
         has_items(value) || matches!(value.kind(), ValueKind::Iterable | ValueKind::Undefined)
     });
+    environment.add_function("range", range);
     environment.add_function("raise_exception", |message: String| -> Result<Value, Error> {
         let refusal = Error::new(ErrorKind::InvalidOperation, "raise_exception");
         Err(refusal.with_source(Refusal(message)))
@@ -75,6 +77,22 @@ pub(super) fn new(now: Option<LocalTime>) -> Environment<'static> {
         })
     });
     environment
+}
+
+/// minijinja's `range`, which computes with its arguments before it looks at them.
+fn range(lower: isize, upper: Option<isize>, step: Option<isize>) -> Result<Value, Error> {
+    const MOST: usize = 1 << 29;
+    match [Some(lower), upper, step].into_iter().flatten().all(|number| number.unsigned_abs() <= MOST) {
+        true => minijinja::functions::range(lower, upper, step),
+        false => Err(Error::new(ErrorKind::InvalidOperation, "range has too many elements")),
+    }
+}
+
+/// Blocks leave no blank lines.
+pub(super) fn syntax() -> SyntaxConfig {
+    let mut syntax = SyntaxConfig::builder();
+    syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(false);
+    syntax.build().unwrap_or_default()
 }
 
 /// `value | length`: what is undefined has none of anything.

@@ -6,30 +6,33 @@
 //! transformers' `apply_chat_template(tokenize=False)`.
 //!
 //! A template is untrusted. It sees nothing but the messages and options; it runs for a bounded
-//! number of steps and writes a bounded text. The values it builds in between are not bounded: by
-//! doubling a string or nesting lists a hostile one can use up memory or stack, as the interpreter
-//! has no hook to stop it. A template that does not compile is an error when it is used, not when
-//! its model is opened.
+//! number of steps, and all that it builds and writes is paid for from one account (`meter.rs`). How
+//! deep its source and its values nest is bounded too. A template that does not compile is an error
+//! when it is used, not when its model is opened.
 
 mod environment;
 mod json;
 mod message;
-mod output;
+mod meter;
+mod metered;
+mod nesting;
 mod prompt;
 mod source;
 mod time;
 
 use std::ops::Range;
 
-use minijinja::{ErrorKind, Value};
+use minijinja::machinery::{CodeGenerator, eval, make_string_output, parse};
+use minijinja::{AutoEscape, ErrorKind, Value};
 
 pub use message::{Json, Message};
 pub use source::ChatTemplate;
 pub use time::LocalTime;
 
 use crate::error::{TextError, shorten};
+use crate::limits::MAX_TEXT_BYTES;
 use environment::Refusal;
-use output::Output;
+use meter::{Exceeded, Meter};
 
 /// What a template may be told besides the messages.
 #[derive(Debug, Clone, Default)]
@@ -100,9 +103,6 @@ impl ChatTemplate {
         }
         let source = self.select(options.template.as_deref(), options.tools.is_some())?;
         let source = environment::translate(source);
-        let environment = environment::new(options.now);
-        let template = environment.template_from_str(&source).map_err(|error| fault(&error))?;
-
         let none = || Value::from(());
         let mut variables: Vec<(String, Value)> = vec![
             ("messages".into(), Value::from(messages)),
@@ -115,14 +115,29 @@ impl ChatTemplate {
         // A later variable of the same name counts.
         variables.extend(options.extra.iter().map(|(name, value)| (name.clone(), value.value())));
 
-        let mut output = Output::default();
-        let done = template.render_captured_to(Value::from_pairs(variables), &mut output);
-        match done {
-            _ if output.is_full() => Err(TextError::ChatTemplateLimit { what: "writes more text" }),
+        match write(&source, Value::from_pairs(variables), options.now) {
+            Ok(text) if text.len() > MAX_TEXT_BYTES => {
+                Err(TextError::ChatTemplateLimit { what: "writes more text" })
+            }
+            Ok(text) => Ok(text),
             Err(error) => Err(fault(&error)),
-            Ok(_) => output.into_text(),
         }
     }
+}
+
+/// What a template writes with these variables.
+fn write(source: &str, variables: Value, now: Option<LocalTime>) -> Result<String, minijinja::Error> {
+    const NAME: &str = "chat_template";
+    nesting::check(source, environment::syntax())?;
+    let tree = metered::template(&parse(source, NAME, environment::syntax())?)?;
+    let mut generator = CodeGenerator::new(NAME, source);
+    generator.compile_stmt(&tree);
+    let (instructions, blocks) = generator.finish();
+    let environment = environment::new(now, &Meter::new());
+    let mut text = String::new();
+    let mut output = make_string_output(&mut text);
+    eval(&environment, &instructions, variables, &blocks, &mut output, AutoEscape::None)?;
+    Ok(text)
 }
 
 /// The error for a template that cannot be compiled or run.
@@ -134,6 +149,9 @@ fn fault(error: &minijinja::Error) -> TextError {
     while let Some(cause) = source {
         if let Some(Refusal(message)) = cause.downcast_ref() {
             return TextError::ChatRefused { reason: shorten(message) };
+        }
+        if let Some(Exceeded(what)) = cause.downcast_ref() {
+            return TextError::ChatTemplateLimit { what };
         }
         source = cause.source();
     }
