@@ -1,21 +1,7 @@
 /** What the page shows of the analyses, compared with what transformers gives and with itself. */
-import type { Page } from '@playwright/test';
-import { GQA, IDS, opened } from './support/app.ts';
+import { IDS, opened } from './support/app.ts';
+import { deeper, number } from './support/panels.ts';
 import { expect, test } from './support/test.ts';
-
-/** Opens an analysis beneath the bench and gives its panel. */
-async function deeper(page: Page, name: string): Promise<ReturnType<Page['locator']>> {
-  await page.getByRole('tab', { name, exact: true }).click();
-  const panel = page.getByRole('tabpanel', { name });
-  await expect(panel).toBeVisible();
-  return panel;
-}
-
-/** A number as the page writes it: a true minus, thin spaces, a percent sign. */
-function number(text: string): number {
-  const plain = text.replace('−', '-').replaceAll(/[\u202f\s]/g, '');
-  return plain.endsWith('%') ? Number(plain.slice(0, -1)) / 100 : Number(plain);
-}
 
 test.describe('the analyses', () => {
   test('expect each token as probable as the sampler would draw it', async ({ page }) => {
@@ -90,42 +76,6 @@ test.describe('changes', () => {
     await expect(list).toBeHidden();
     await expect.poll(() => app.candidates.allInnerTexts()).toEqual(before);
   });
-
-  test('and all else on the page are part of the link', async ({ page, context }) => {
-    const app = await opened(page);
-    await page.getByRole('button', { name: 'Arcs' }).click();
-    await page.getByRole('button', { name: 'Share' }).click();
-    const link = await page.getByRole('textbox', { name: /^Link to this page/ }).inputValue();
-    expect(new URL(link).hash).toMatch(/^#v1=[\w-]+$/);
-    await page.keyboard.press('Escape');
-    const other = await context.newPage();
-    await other.goto(link.replace('#', '?device=cpu#'));
-    // The files are the reader's own, so the page asks for them again.
-    await expect(other.getByText(/from files of yours/)).toBeVisible();
-    await other.close();
-    expect(await app.ids()).toEqual(IDS);
-    expect(GQA.greedy.length).toBeGreaterThan(0);
-  });
-});
-
-test.describe('pictures', () => {
-  for (const format of ['SVG', 'PNG', 'CSV', 'JSON'] as const) {
-    test(`are kept as ${format}, with what they are of`, async ({ page }) => {
-      await opened(page);
-      const download = page.waitForEvent('download');
-      await page.getByRole('button', { name: `Keep “Layer 0, head 0” as ${format}` }).click();
-      const file = await (await download).createReadStream();
-      const chunks: Buffer[] = [];
-      for await (const chunk of file) chunks.push(chunk as Buffer);
-      const bytes = Buffer.concat(chunks);
-      if (format === 'PNG') expect(bytes.subarray(1, 4).toString()).toBe('PNG');
-      else expect(bytes.toString('utf8')).toContain('Layer 0, head 0');
-      if (format === 'JSON') {
-        const { rows, tokens } = JSON.parse(bytes.toString('utf8')) as { rows: unknown[]; tokens: number[] };
-        expect([tokens, rows.length]).toEqual([[...IDS], (IDS.length * (IDS.length + 1)) / 2]);
-      }
-    });
-  }
 });
 
 test('the page speaks German where it is asked to, and remembers', async ({ page }) => {

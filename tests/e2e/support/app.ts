@@ -30,6 +30,11 @@ export class App {
     this.status = page.locator('footer');
   }
 
+  /** A page that has been opened otherwise. */
+  static attach(page: Page): App {
+    return new App(page);
+  }
+
   static async open(page: Page, query = 'device=cpu', site = SITE): Promise<App> {
     const app = new App(page);
     // Tests bring their own models.

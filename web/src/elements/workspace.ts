@@ -311,7 +311,7 @@ export class Workspace extends Store {
   async #keepFiles(name: string, files: readonly File[]): Promise<void> {
     const there = this.files.kept?.files;
     if (there?.length === files.length && there.every((file, i) => file === files[i])) return;
-    await this.files.keep(name, files);
+    await this.files.keep(this.#model?.info.name ?? name, files);
     if (this.#fingerprint !== '') await this.files.mark(this.#fingerprint);
   }
 
