@@ -196,7 +196,10 @@ impl Meter {
         if !is_many(many) {
             return product(left, right);
         }
-        let count = usize::try_from(count.as_i64().unwrap_or_default()).unwrap_or_default();
+        let count = count_of(count).ok_or_else(|| {
+            let message = format!("a {} can only be multiplied by an integer", many.kind());
+            Error::new(ErrorKind::InvalidOperation, message)
+        })?;
         if let Some(text) = many.as_str() {
             self.pay_text(text.len().saturating_mul(count))?;
             return Ok(Value::from(text.repeat(count)));
@@ -236,6 +239,11 @@ fn is_namespace(value: &Value) -> bool {
     value.as_object().is_some_and(|object| object.type_name().ends_with("::Namespace"))
 }
 
+/// A number of things: none below 0, and as many as can be where there are more.
+fn count_of(value: &Value) -> Option<usize> {
+    value.as_i64().map(|count| usize::try_from(count.max(0)).unwrap_or(usize::MAX))
+}
+
 fn text_of(value: Option<&Value>) -> String {
     value.map(Value::to_string).unwrap_or_default()
 }
@@ -253,15 +261,15 @@ fn joined(items: &Value, between: &str) -> usize {
 
 /// Size of `args[0]` with each line indented by `args[1]`, or the named `width`.
 fn indented(args: &[Value]) -> usize {
-    let named = || Kwargs::try_from(args.last()?.clone()).ok()?.get::<usize>("width").ok();
-    let width = args.get(1).and_then(Value::as_usize).or_else(named).unwrap_or(4);
+    let named = || count_of(&Kwargs::try_from(args.last()?.clone()).ok()?.get("width").ok()?);
+    let width = args.get(1).and_then(count_of).or_else(named).unwrap_or(4);
     let text = text_of(args.first());
     text.len().saturating_add(width.saturating_mul(1 + text.matches('\n').count()))
 }
 
 /// Size of lists of `args[1]` items.
 fn filled(args: &[Value]) -> usize {
-    args.get(1).and_then(Value::as_usize).unwrap_or_default().saturating_mul(VALUE)
+    args.get(1).and_then(count_of).unwrap_or_default().saturating_mul(VALUE)
 }
 
 /// Size of a formatted text, whose widths are numbers of at most four digits.
