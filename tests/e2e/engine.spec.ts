@@ -132,13 +132,13 @@ for (const one of VARIANTS) {
       };
 
       test(`switches ${what} off by scaling`, async ({ engine }) => {
-        await expectAblated(engine, { site, head, action: { type: 'scale', factor: 0 } });
+        await expectAblated(engine, { site, head: head ?? null, action: { type: 'scale', factor: 0 } });
       });
 
       test(`switches ${what} off by replacing`, async ({ engine }) => {
         const shape = head === undefined ? [tokens.length, described.hidden] : [tokens.length, 1, described.head_dim];
         const data = Array<number>(shape.reduce((product, size) => product * size)).fill(0);
-        await expectAblated(engine, { site, head, positions: [0, tokens.length], action: { type: 'replace', shape, data } });
+        await expectAblated(engine, { site, head: head ?? null, positions: [0, tokens.length], action: { type: 'replace', shape, data } });
       });
     }
   });

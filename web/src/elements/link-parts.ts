@@ -5,7 +5,7 @@ import { inside, isRecord, list, MOST_IDS, numbers, pair, text, whole } from './
 import { HEAD_PICTURES, LENS_SHADES, MEASURES, MIXES, MOST_PINS, PLAIN_VIEW, TABS, type ViewValues } from './view-state.js';
 
 const MOST_MESSAGES = 100;
-const PARTS = ['embed', 'pos_embed', 'head', 'attn_bias', 'mlp', 'edits', 'norm_bias', 'head_bias'] as const;
+const PARTS = ['embed', 'pos_embed', 'head', 'convolution', 'attn_bias', 'mlp', 'edits', 'norm_bias', 'head_bias'] as const;
 
 export function checkedChange(raw: unknown): Change[] {
   if (!isRecord(raw)) return [];
