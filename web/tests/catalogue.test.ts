@@ -4,8 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, test } from 'node:test';
 import { LANGUAGES, setLanguage } from '../src/views/environment.js';
-import { shownError } from '../src/views/error-words.js';
-import { deErrors } from '../src/views/text-de-errors.js';
+import { shownError, shownSentence } from '../src/views/error-words.js';
+import { deErrors, deSentences } from '../src/views/text-de-errors.js';
 import { CATALOGUES, rich, t, type TextKey } from '../src/views/text.js';
 
 /** Texts that are the same in both languages: terms of the field and signs. */
@@ -96,6 +96,22 @@ describe('errors', () => {
     });
     assert.equal(shownError({ ...error, code: 'constructor' }).message, error.message);
   });
+});
+
+test('sentences of the engine that are no errors are told in German too', () => {
+  // As the sources write them, with a word in each place that they fill in.
+  const sources = ['src/worker/choose.ts', 'src/worker/worker.ts', 'src/client/engine.ts', '../crates/worker/src/opening.rs', '../crates/engine/src/analysis/attribution.rs'];
+  const text = sources.map((file) => readFileSync(join(process.cwd(), file), 'utf8')).join('\n');
+  const sentences = [...text.matchAll(/['"`]([A-Z][^'"`\n]*?\.)['"`]/g)].map(([, sentence]) =>
+    (sentence ?? '').replaceAll(/\$?\{[^{}]*\{?[^{}]*\}+/g, 'x').replace(/\(x[^)]*\)\.$/, '(x).'),
+  );
+  setLanguage('de');
+  for (const [pattern] of deSentences) {
+    const sentence = sentences.find((one) => pattern.test(one));
+    assert.ok(sentence, `nobody says ${pattern.source}`);
+    assert.notEqual(shownSentence(sentence), sentence);
+  }
+  assert.equal(shownSentence('Something else.'), 'Something else.');
 });
 
 describe('a text', () => {

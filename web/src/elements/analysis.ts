@@ -1,4 +1,3 @@
-import { GlassboxError } from '../client/index.js';
 import { isAbort, type Session } from './session.js';
 import { Store } from './store.js';
 
@@ -11,7 +10,7 @@ export class Analysis<Wish, Result> extends Store {
   #result: Result | undefined;
   #of = '';
   #controller: AbortController | undefined;
-  #failed: 'error' | 'unsupported' | null = null;
+  #failed = false;
 
   constructor(
     private readonly session: Session,
@@ -31,8 +30,8 @@ export class Analysis<Wish, Result> extends Store {
   get stale(): boolean {
     return this.#result !== undefined && this.#of !== this.#wanted;
   }
-  /** Why there is no result: an error, which has been reported, or an engine that cannot compute this. */
-  get failed(): 'error' | 'unsupported' | null {
+  /** Whether an error, which has been reported, left it without a result. */
+  get failed(): boolean {
     return this.#failed;
   }
 
@@ -44,7 +43,7 @@ export class Analysis<Wish, Result> extends Store {
     this.#controller?.abort();
     const controller = new AbortController();
     this.#controller = controller;
-    this.#failed = null;
+    this.#failed = false;
     void this.#run(name, wish, controller);
   }
 
@@ -59,7 +58,7 @@ export class Analysis<Wish, Result> extends Store {
     this.#wanted = '';
     this.#of = '';
     this.#result = undefined;
-    this.#failed = null;
+    this.#failed = false;
     this.changed();
   }
 
@@ -77,9 +76,8 @@ export class Analysis<Wish, Result> extends Store {
       show(await this.compute(wish, controller.signal, show));
     } catch (error) {
       if (this.#controller === controller && !isAbort(error)) {
-        const unsupported = error instanceof GlassboxError && error.code === 'unsupported';
-        this.#failed = unsupported ? 'unsupported' : 'error';
-        if (!unsupported) this.session.report(error);
+        this.#failed = true;
+        this.session.report(error);
       }
     } finally {
       if (this.#controller === controller) {

@@ -3,6 +3,7 @@ import { customElement, property, query, state } from 'lit/decorators.js';
 import type { DevicePreference, ModelInfo } from '../client/index.js';
 import type { AttentionCell } from '../views/attention-matrix.js';
 import { controls, shared, View } from '../views/element.js';
+import { shownSentence } from '../views/error-words.js';
 import { bytes, count, duration, rate, whole } from '../views/format.js';
 import '../views/progress-bar.js';
 import { type StatusItem } from '../views/status-line.js';
@@ -167,7 +168,7 @@ export class App extends View {
     if (deviceInfo) {
       const kind = deviceInfo.kind.toUpperCase();
       const value = deviceInfo.name.includes(kind) ? deviceInfo.name : `${kind}, ${deviceInfo.name}`;
-      items.push({ term: t('status.device'), value, detail: deviceInfo.reason });
+      items.push({ term: t('status.device'), value, detail: shownSentence(deviceInfo.reason) });
     }
     if (model) {
       const { name, licence } = model.info;

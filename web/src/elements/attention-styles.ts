@@ -13,15 +13,6 @@ export const attentionStyles = css`
     gap: 0.5rem 1rem;
     margin-top: 0.9rem;
   }
-  .legend label,
-  .heads label {
-    display: inline-flex;
-    align-items: center;
-    gap: 0.4em;
-    min-height: 24px;
-    font-size: var(--small);
-    color: var(--ink-2);
-  }
   .heads {
     display: flex;
     flex-wrap: wrap;

@@ -109,11 +109,10 @@ export class DeepPanel extends View {
   static override readonly styles = deepStyles;
 
   /** Says that something is being computed, or could not be. */
-  protected state(analysis: { readonly running: boolean; readonly failed: 'error' | 'unsupported' | null; clear(): void }): TemplateResult {
+  protected state(analysis: { readonly running: boolean; readonly failed: boolean; clear(): void }): TemplateResult {
     return html`<p class="state" role="status">
       ${analysis.running ? t('deep.computing') : nothing}
-      ${analysis.failed === 'unsupported' ? t('deep.unsupported') : nothing}
-      ${analysis.failed === 'error'
+      ${analysis.failed
         ? html`${t('deep.failed')}
             <button type="button" class="quiet" @click=${() => {
               analysis.clear();

@@ -31,6 +31,17 @@ export const panel = css`
     color: var(--ink-2);
     margin-inline-start: auto;
   }
+  .row label,
+  .count label,
+  .legend label,
+  .heads label {
+    display: inline-flex;
+    align-items: center;
+    gap: 0.4em;
+    min-height: 24px;
+    font-size: var(--small);
+    color: var(--ink-2);
+  }
   .note {
     margin: 0 0 0.6rem;
     font-size: var(--small);

@@ -4,6 +4,7 @@ import type { Attribution, Part, PartName, Promotion, TokenEffect } from '../cli
 import '../views/bar-list.js';
 import type { Bar } from '../views/bar-list.js';
 import type { Cell } from '../views/cell-cursor.js';
+import { shownSentence } from '../views/error-words.js';
 import { logit, significant } from '../views/format.js';
 import '../views/heat-map.js';
 import { tokenText } from '../views/label.js';
@@ -91,7 +92,7 @@ export class PartsPanel extends DeepPanel {
     const sum = parts.reduce((all, { contribution }) => all + contribution, 0);
     return html`<p class="note">
         ${t('parts.sum', { of, sum: logit(sum), total: logit(total), scale: significant(scale, 4) })}
-        ${note ?? nothing}
+        ${note === null ? nothing : shownSentence(note)}
       </p>
       <div class="two">
         <div>

@@ -53,15 +53,6 @@ export class PromptPanel extends View {
         gap: 0.5rem 0.75rem;
         margin: 0.6rem 0 0.9rem;
       }
-      .row label,
-      .count label {
-        display: inline-flex;
-        align-items: center;
-        gap: 0.4em;
-        min-height: 24px;
-        font-size: var(--small);
-        color: var(--ink-2);
-      }
       .count {
         display: flex;
         flex-wrap: wrap;

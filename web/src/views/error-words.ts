@@ -1,6 +1,6 @@
 /** Errors in the reader's language. The engine speaks English, with codes that other languages go by. */
 import { currentLanguage, type Language } from './environment.js';
-import { deErrors } from './text-de-errors.js';
+import { deErrors, deSentences } from './text-de-errors.js';
 
 /** An error as the engine tells it. */
 export interface ErrorWords {
@@ -24,4 +24,12 @@ export function shownError({ message, hint, code }: ErrorWords): ShownError {
   const words = Object.hasOwn(ERRORS[currentLanguage()], code) ? ERRORS[currentLanguage()][code] : undefined;
   if (!words) return { message, hint, original: '' };
   return { message: words[0], hint: words[1], original: [message, hint].filter((part) => part !== '').join(' ') };
+}
+
+const SENTENCES: Readonly<Record<Language, typeof deSentences>> = { en: [], de: deSentences };
+
+/** A sentence of the engine in the reader's language; one that is not known there stays as it is. */
+export function shownSentence(english: string): string {
+  const found = SENTENCES[currentLanguage()].find(([pattern]) => pattern.test(english));
+  return found ? english.replace(found[0], found[1]) : english;
 }

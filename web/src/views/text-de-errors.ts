@@ -163,3 +163,20 @@ const ENGINE: Readonly<Record<string, Words>> = {
 };
 
 export const deErrors: Readonly<Record<string, Words>> = { ...FILES, ...TEXT, ...MODEL, ...ENGINE };
+
+/** Sentences of the engine that are no errors: why it computes where, and notes on a result. */
+export const deSentences: readonly (readonly [english: RegExp, german: string])[] = [
+  [/^The CPU was asked for\.$/, 'Die CPU wurde verlangt.'],
+  [/^The GPU was asked for\.$/, 'Die GPU wurde verlangt.'],
+  [/^The browser has a WebGPU adapter\.$/, 'Der Browser hat einen WebGPU-Adapter.'],
+  [/^A software WebGPU adapter is there and was allowed\.$/, 'Ein Software-Adapter für WebGPU ist da und war erlaubt.'],
+  [/^The only WebGPU adapter, (.*), is a software one, which is slower than the CPU\.$/, 'Der einzige WebGPU-Adapter, $1, rechnet in Software und ist langsamer als die CPU.'],
+  [/^This browser has no WebGPU here\.$/, 'Dieser Browser hat hier kein WebGPU.'],
+  [/^WebGPU found no adapter on this machine\.$/, 'WebGPU hat auf diesem Rechner keinen Adapter gefunden.'],
+  [/^WebGPU gave no adapter \((.*)\)\.$/, 'WebGPU hat keinen Adapter gegeben ($1).'],
+  [/^The GPU could not be opened \((.*)\)\.$/, 'Die GPU ließ sich nicht öffnen ($1).'],
+  [/^The engine stopped on the GPU, so it runs on the CPU\.$/, 'Die Engine ist auf der GPU abgebrochen, darum läuft sie auf der CPU.'],
+  [/^The GPU, (.*), or its driver computes wrongly: a self-test with known answers failed\. So the model runs on the CPU\.$/, 'Die GPU, $1, oder ihr Treiber rechnet falsch: Ein Selbsttest mit bekannten Antworten ist gescheitert. Darum läuft das Modell auf der CPU.'],
+  [/^Measured on this machine: a token should take about (\S+) ms on the GPU, (\S+) ms on the CPU\.$/, 'Auf diesem Rechner gemessen: Ein Token sollte auf der GPU etwa $1 ms dauern, auf der CPU $2 ms.'],
+  [/^This model bounds its logits smoothly to (\S+)\. The contributions sum to the logit before that\.$/, 'Dieses Modell begrenzt seine Logits weich auf $1. Die Beiträge ergeben zusammen das Logit davor.'],
+];

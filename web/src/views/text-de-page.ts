@@ -320,5 +320,4 @@ export const dePage = {
   'tour.drawText': 'Bei Temperatur 2 werden seltene Wörter wahrscheinlich. Die Tabelle zeigt, was jede Stufe des Samplers übrig lässt und abschneidet; versuchen Sie andere Werte, und ziehen Sie tausendmal.',
   'generate.temperature': 'Temperatur {value}',
   'generate.penalty': 'Wiederholungsstrafe {value}',
-  'deep.unsupported': 'Dieses Modell oder diese Fassung der Engine kann das nicht berechnen.',
 } as const;

@@ -320,5 +320,4 @@ export const enPage = {
   'tour.drawText': 'At temperature 2 rare words become likely. The table shows what each stage of the sampler leaves and cuts off; try other values, and draw a thousand times.',
   'generate.temperature': 'temperature {value}',
   'generate.penalty': 'repetition penalty {value}',
-  'deep.unsupported': 'This model or this version of the engine cannot compute this.',
 } as const;
