@@ -10,7 +10,8 @@ const WORDING: Readonly<Record<string, RegExp>> = {
   '8-bit weights without their scale': /its scale cannot be used/,
   'Git LFS pointer, not weights': /git-LFS pointer/,
   'ONNX model': /is an ONNX graph/,
-  'adapter without its model': /is a LoRA adapter/,
+  // It goes to the model that is open.
+  'adapter without its model': /The adapter's .* is not valid: it holds no matrices/,
   'archive, not weights': /is a zip archive/,
   'bad metadata': /metadata key|general\.alignment/,
   'big-endian GGUF file': /big-endian/,

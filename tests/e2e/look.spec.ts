@@ -2,16 +2,13 @@
  * How the page looks and reads in every state, by day and by night, on a desk and in a hand: axe finds nothing, nothing
  * runs out of the window, and pictures of all of it are left in `results/screens`.
  */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { App } from './support/app.ts';
 import { BAD, cleanFolder, variant } from './support/cases.ts';
-import { HAVE_STORIES, SCREENS, STORIES } from './support/paths.ts';
+import { look } from './support/look.ts';
+import { HAVE_STORIES, STORIES } from './support/paths.ts';
 import { expect, test } from './support/test.ts';
 
-const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 const SIZES = {
   desktop: { width: 1440, height: 900 },
   phone: { width: 360, height: 780 },
@@ -37,7 +34,7 @@ for (const [size, viewport] of Object.entries(SIZES)) {
         await app.write('Once upon a time, there was a little girl.');
         await look(page, `${size}-${colorScheme}-model`);
         await readCell(page, app, size === 'phone');
-        await page.getByRole('button', { name: 'As a table' }).first().click();
+        await page.locator('gb-figure', { has: page.locator('gb-attention-matrix') }).getByRole('button', { name: 'As a table' }).click();
         await look(page, `${size}-${colorScheme}-attention`);
         await app.drop(BAD.find(({ name }) => name === 'gguf-html')?.path ?? '');
         await expect(app.errors).toHaveCount(1);
@@ -72,22 +69,4 @@ async function readCell(page: Page, app: App, touch: boolean): Promise<void> {
     await (touch ? page.touchscreen.tap(...at) : page.mouse.click(...at));
   }
   await expect(app.reading).toContainText(/of a row sum of/);
-}
-
-/** Takes a picture, and looks for what a picture does not show. */
-async function look(page: Page, name: string): Promise<void> {
-  mkdirSync(SCREENS, { recursive: true });
-  const path = join(SCREENS, `${name}.png`);
-  // The status line stays at the foot of wide windows, where a picture of the whole page would show it in the middle.
-  await page.screenshot({ path, fullPage: name.startsWith('phone') });
-  const { scrollWidth, clientWidth } = await page.evaluate(() => {
-    const { scrollWidth, clientWidth } = document.documentElement;
-    return { scrollWidth, clientWidth };
-  });
-  expect.soft(scrollWidth, `${name}: nothing runs out of the window`).toBeLessThanOrEqual(clientWidth);
-  const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
-  const found = violations.flatMap(({ id, nodes }) =>
-    nodes.map(({ target, failureSummary }) => `${id}: ${target.flat().join(' ')}: ${failureSummary ?? ''}`),
-  );
-  expect.soft(found, `${name}: axe`).toEqual([]);
 }

@@ -67,7 +67,7 @@ test.describe('attention', () => {
 
   test('can be read as a table', async ({ page }) => {
     await opened(page);
-    await page.getByRole('button', { name: 'As a table' }).first().click();
+    await page.locator('gb-figure', { has: page.locator('gb-attention-matrix') }).getByRole('button', { name: 'As a table' }).click();
     const table = page.getByRole('table', { name: 'Layer 0, head 0' });
     const golden = rows(wanted(readGolden(join(GQA.folder, GQA.golden)), 'blocks.0.attn.hook_pattern'));
     // Row by row, as far as a query looks: the first page of them.

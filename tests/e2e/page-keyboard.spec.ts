@@ -47,7 +47,7 @@ test.describe('by keyboard alone', () => {
     await opened(page);
     await page.locator('body').press('Tab');
     const unseen: string[] = [];
-    for (let i = 0; i < 40; i++) {
+    for (let i = 0; i < 90; i++) {
       const plain = await page.evaluate(() => {
         let focused = document.activeElement;
         while (focused?.shadowRoot?.activeElement) focused = focused.shadowRoot.activeElement;
@@ -65,7 +65,7 @@ test.describe('by keyboard alone', () => {
 
 /** Presses Tab until something has the focus. */
 async function tabTo(page: Page, target: Locator): Promise<void> {
-  for (let i = 0; i < 60; i++) {
+  for (let i = 0; i < 120; i++) {
     if (await target.evaluate((element) => (element.getRootNode() as Document | ShadowRoot).activeElement === element)) return;
     await page.keyboard.press('Tab');
   }

@@ -278,7 +278,7 @@ test('the page stays responsive while a long prompt is read', async ({ page }) =
 test('the status line tells device, model, speed and memory', async ({ page }) => {
   const app = await opened(page);
   const items = app.status.locator('dt');
-  await expect(items).toHaveText(['Device', 'Model', 'Speed', 'Memory']);
+  await expect(items).toHaveText(['Device', 'Model', 'Speed', 'Arithmetic', 'Memory']);
   await expect(app.status).toContainText('CPU');
   await expect(app.status).toContainText('The CPU was asked for.');
   await expect(app.status).toContainText(/prefill [\d.\u202f]+\u202ftok\/s/);
@@ -301,7 +301,7 @@ test('nothing is asked of any other machine, and the engine is really fetched', 
   const app = await opened(page);
   await app.generateGreedily(2);
   await app.generate();
-  expect(watch.requests.some((address) => address.includes('glassbox-worker-cpu_bg.wasm'))).toBe(true);
+  expect(watch.requests.some((address) => address.includes('glassbox-worker-cpu-relaxed_bg.wasm'))).toBe(true);
   expect(watch.strayed).toEqual([]);
 });
 

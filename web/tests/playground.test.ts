@@ -80,6 +80,17 @@ describe('changing the model', () => {
     assert.deepEqual(ws.edits.list, [{ kind: 'mlp', layer: 0 }]);
   });
 
+  test('is a step of its own, however soon it follows on a prompt', async () => {
+    const ws = await opened();
+    await ws.inspection.write('Another prompt');
+    const { text } = ws.inspection;
+    ws.edits.toggle({ kind: 'mlp', layer: 0 });
+    await until(() => ws.inspection.before !== undefined, 'the changed picture');
+    ws.undo();
+    await until(() => ws.inspection.settled && ws.inspection.before === undefined, 'the way back');
+    assert.deepEqual([ws.edits.list, ws.inspection.text], [[], text]);
+  });
+
   test('is generated with', async () => {
     const ws = await opened();
     ws.edits.toggle({ kind: 'attention', layer: 1 });

@@ -52,6 +52,8 @@ export class Workspace extends Store {
   /** The state that waits to be remembered. */
   #soon = '';
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Version of the last picture that was remembered. */
+  #remembered = -1;
   /** What a link or the last visit left and waits for its model. */
   #pending: PageState | null = null;
   /** The settings that the engine was started by. */
@@ -330,6 +332,15 @@ export class Workspace extends Store {
   }
 
   #rememberSoon(): void {
+    const { settled, version } = this.inspection;
+    // A new picture is a step of its own, however soon the next change follows.
+    if (settled && version !== this.#remembered) {
+      this.#remembered = version;
+      clearTimeout(this.#timer);
+      this.#soon = '';
+      this.#remember();
+      return;
+    }
     const state = JSON.stringify(this.state());
     // What changes beside the state, such as an analysis that comes in, puts nothing off.
     if (state === this.#soon) return;
