@@ -86,8 +86,8 @@ test('a device that gives wrong answers is left, in plain words', async ({ page,
   expectedErrors.push(/computes wrongly/);
   await page.route('**/self-test/answers.json', async (route) => {
     const response = await route.fetch();
-    const answers = (await response.json()) as { logits: number[] };
-    answers.logits[0] = (answers.logits[0] ?? 0) + 2;
+    const answers = (await response.json()) as { greedy: number[] };
+    answers.greedy[0] = 1 + (answers.greedy[0] ?? 0);
     await route.fulfill({ json: answers });
   });
   if (backend === 'cpu') {
