@@ -14,6 +14,8 @@ export interface Made {
   readonly locked: number | null;
 }
 
+const TOLD_EVERY_MS = 60;
+
 type Ending = Finish['reason'] | 'failed';
 
 /** The text a model goes on with, token by token, and how each token is drawn. */
@@ -27,6 +29,7 @@ export class Generation extends Store {
   #locked: number | null = null;
   #made: Pick<Made, 'sampler' | 'changes'> = { sampler: {}, changes: [] };
   #waiting: Made | null = null;
+  #telling: ReturnType<typeof setTimeout> | undefined;
   sampler: Sampler = { ...DEFAULT_SAMPLER, temperature: 0.8, topK: 40, topP: 0.95, seed: 1 };
   maxNewTokens = 48;
 
@@ -113,6 +116,15 @@ export class Generation extends Store {
     });
   }
 
+  /** Tells of new tokens a few times a second: each that is told of is laid out and drawn. */
+  #tellSoon(): void {
+    if (this.#telling !== undefined) return;
+    this.#telling = setTimeout(() => {
+      this.#telling = undefined;
+      this.changed();
+    }, TOLD_EVERY_MS);
+  }
+
   discard(): void {
     this.#waiting = null;
     this.stop();
@@ -153,7 +165,7 @@ export class Generation extends Store {
         if (controller.signal.aborted) continue;
         this.#steps = [...this.#steps, next.value];
         this.#timing = next.value.timing;
-        this.changed();
+        this.#tellSoon();
       }
       ending = next.value.reason;
       this.#timing = next.value.timing;

@@ -1,11 +1,15 @@
 import { css, html, type PropertyValues, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
+import { guard } from 'lit/directives/guard.js';
 import { ref } from 'lit/directives/ref.js';
 import { CellCursor, optionAt } from './cell-cursor.js';
 import { emit, shared, View } from './element.js';
 import { visible } from './glyphs.js';
 import { tokenText } from './label.js';
 import type { TokenLabel } from './types.js';
+
+/** Tokens that are rendered together. */
+const PART = 32;
 
 /** A generated token: what it is and the text that became complete with it. */
 export interface RunToken {
@@ -79,12 +83,23 @@ export class TokenRun extends View {
       aria-label=${this.label}
       aria-activedescendant=${active < 0 ? '' : `t${active}`}
       ${ref(this.#cursor.surface)}
-      >${this.tokens.map((token, index) => this.#token(token, index, active))}</div
+      >${this.#parts(active)}</div
     >`;
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has('selected')) this.#cursor.lock(this.selected === null ? null : { row: 0, column: this.selected });
+  }
+
+  /** Some tokens at a time, so that a text that grows is rendered again at its end alone. */
+  #parts(active: number): unknown[] {
+    const within = (at: number | null, from: number): number | null => (at !== null && at >= from && at < from + PART ? at : null);
+    return Array.from({ length: Math.ceil(this.tokens.length / PART) }, (_, part) => {
+      const from = part * PART;
+      const tokens = this.tokens.slice(from, from + PART);
+      const on = [this.tokens[0], tokens.at(-1), within(active, from), within(this.selected, from)];
+      return guard(on, () => tokens.map((token, i) => this.#token(token, from + i, active)));
+    });
   }
 
   #token({ token, text }: RunToken, index: number, active: number): TemplateResult {

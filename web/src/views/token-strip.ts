@@ -1,8 +1,10 @@
 import { css, html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
+import { guard } from 'lit/directives/guard.js';
 import { ref } from 'lit/directives/ref.js';
 import { CellCursor, optionAt } from './cell-cursor.js';
 import { emit, shared, View } from './element.js';
+import { currentLanguage } from './environment.js';
 import type { Keepable } from './keep.js';
 import { tokenText } from './label.js';
 import { rampFor } from './ramp.js';
@@ -12,6 +14,8 @@ import { t } from './text.js';
 import type { TokenLabel } from './types.js';
 
 const SHOWN = 2048;
+/** Tokens that are rendered together. */
+const PART = 64;
 /** Lightest shade of a token whose value is above 0: little is not nothing. */
 const FAINT = 0.06;
 /** Sizes of the picture as a file. */
@@ -123,7 +127,7 @@ export class TokenStrip extends View implements Keepable {
         aria-activedescendant=${active < 0 ? nothing : `t${active}`}
         ${ref(this.#cursor.surface)}
       >
-        ${this.tokens.slice(0, SHOWN).map((token, position) => this.#token(token, position, active))}
+        ${this.#parts(active)}
       </div>
       ${more > 0 ? html`<p>${t('tokens.more', { more })}</p>` : nothing}`;
   }
@@ -157,6 +161,19 @@ export class TokenStrip extends View implements Keepable {
       x += width;
     });
     return { width: WIDE, height: y + LINE, body: parts.join('') };
+  }
+
+  /** Some tokens at a time, so that a cursor that moves has only those about it rendered again. */
+  #parts(active: number): unknown[] {
+    const tokens = this.tokens.slice(0, SHOWN);
+    return Array.from({ length: Math.ceil(tokens.length / PART) }, (_, part) => {
+      const from = part * PART;
+      const within = (at: number): number => (at >= from && at < from + PART ? at : -1);
+      const marks = [active, this.marked, this.looked, this.selected ?? -1].map(within);
+      return guard([this.tokens, this.shades, this.notes, this.ids, this.ground, currentLanguage(), ...marks], () =>
+        tokens.slice(from, from + PART).map((token, i) => this.#token(token, from + i, active)),
+      );
+    });
   }
 
   #token(token: TokenLabel, position: number, active: number): TemplateResult {
