@@ -185,9 +185,9 @@ describe('heads', () => {
 
   test('all layers are captured where they fit, else those about the one looked at', () => {
     const model = (layers: number, heads: number): Parameters<typeof capturedLayers>[0] =>
-      ({ info: { layers, heads } }) as Parameters<typeof capturedLayers>[0];
-    assert.equal(capturedLayers(model(30, 9), 64, 0).length, 30);
-    assert.equal(capturedLayers(model(6, 6), 512, 0).length, 6);
+      ({ info: { layers, heads, convolutions: [1] } }) as Parameters<typeof capturedLayers>[0];
+    assert.equal(capturedLayers(model(30, 9), 64, 0).length, 29);
+    assert.equal(capturedLayers(model(6, 6), 512, 0).length, 5);
     assert.equal(capturedLayers(model(30, 9), 512, 15).length, 10);
     const some = capturedLayers(model(32, 32), 1024, 31);
     assert.ok(some.length < 32 && some.length >= 1 && some.includes(31));

@@ -120,6 +120,8 @@ pub struct ModelInfo {
     pub heads: u32,
     /// Key and value heads per block.
     pub kv_heads: u32,
+    /// Layers with a convolution in the place of attention: they have no heads.
+    pub convolutions: Vec<u32>,
     /// Size of a head.
     pub head_dim: u32,
     /// Width of the residual stream.

@@ -6,7 +6,7 @@ use glassbox_engine::{
     Attached, Calibration, Candidate, Distribution, EngineError, Finish, GenerationTiming, Model, OpenDevice,
     SamplerSettings, Speed, StageKind, Step, analysis::Intervention, device::Precision,
 };
-use glassbox_model::{Action, Edit};
+use glassbox_model::{Action, Edit, Mixer};
 use glassbox_protocol as protocol;
 use glassbox_text::{Special, display};
 
@@ -240,6 +240,11 @@ pub fn model(model: &Model) -> protocol::ModelInfo {
         layers: spec.layers as u32,
         heads: spec.heads as u32,
         kv_heads: spec.kv_heads as u32,
+        convolutions: (0..)
+            .zip(&spec.blocks)
+            .filter(|(_, block)| block.mixer == Mixer::Convolution)
+            .map(|(layer, _)| layer)
+            .collect(),
         head_dim: spec.head_dim as u32,
         hidden: spec.hidden as u32,
         intermediate: spec.intermediate as u32,

@@ -690,6 +690,10 @@ heads: number,
  */
 kvHeads: number, 
 /**
+ * Layers with a convolution in the place of attention: they have no heads.
+ */
+convolutions: Array<number>, 
+/**
  * Size of a head.
  */
 headDim: number, 

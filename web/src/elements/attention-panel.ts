@@ -257,6 +257,9 @@ export class AttentionPanel extends View {
   }
 
   #absent(mix: Mix, head: HeadIndex): TemplateResult {
+    if (mix === 'head' && this.ws.inspection.model?.info.convolutions.includes(head.layer)) {
+      return html`<div class="hidden-layer"><p>${t('head.convolution', { layer: String(head.layer) })}</p></div>`;
+    }
     return html`<div class="hidden-layer">
       <p>${t(mix === 'head' ? 'head.absent' : 'head.unmixed')}</p>
       ${mix === 'head'

@@ -171,7 +171,8 @@ export class Inspection extends Store {
   lock(head: HeadIndex | null): void {
     this.#head = head ?? this.head;
     this.#locked = head;
-    if (head && this.#picture && !this.#picture.attention.layers[head.layer]) void this.run();
+    const attends = head && !this.#model?.info.convolutions.includes(head.layer);
+    if (attends && this.#picture && !this.#picture.attention.layers[head.layer]) void this.run();
     else this.changed();
   }
 

@@ -12,13 +12,13 @@ export interface Picture {
 /** Most bytes of attention patterns brought back at once; of the other layers thumbnails are enough until one is wanted. */
 const PATTERN_BUDGET = 96e6;
 
-/** The layers whose patterns fit the budget: all, else those about the layer that is looked at. */
+/** The layers that attend and whose patterns fit the budget: all, else those about the layer that is looked at. */
 export function capturedLayers(model: Pick<Model, 'info'>, tokens: number, about: number): number[] {
-  const { layers, heads } = model.info;
+  const { layers, heads, convolutions } = model.info;
   const each = heads * tokens * tokens * Float32Array.BYTES_PER_ELEMENT;
   const fit = Math.max(1, Math.min(layers, Math.floor(PATTERN_BUDGET / each)));
   const first = Math.min(layers - fit, Math.max(0, about - Math.floor(fit / 2)));
-  return Array.from({ length: fit }, (_, i) => first + i);
+  return Array.from({ length: fit }, (_, i) => first + i).filter((layer) => !convolutions.includes(layer));
 }
 
 /** Runs a model over tokens and brings back what the page draws at once. `about` is the layer that is looked at. */

@@ -210,6 +210,7 @@ export function modelNamed(name: string, tokenizer: boolean, large = false): Mod
     layers: large ? 32 : 5,
     heads: large ? 32 : 8,
     kvHeads: large ? 8 : 4,
+    convolutions: [],
     headDim: 8,
     hidden: 64,
     intermediate: 172,
