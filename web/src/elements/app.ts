@@ -151,7 +151,7 @@ export class App extends View {
           <gb-open-source .house=${this.#ws.house?.name ?? ''}></gb-open-source>
           ${close}`;
       case 'settings':
-        return html`<h2 id="dialog-title">${t('settings.title')}</h2>
+        return html`<h2 id="dialog-title">${t('settings.open')}</h2>
           <gb-settings-menu .settings=${this.#ws.settings} @gb-check-device=${this.#onCheckDevice}></gb-settings-menu>
           <gb-kept-note .ws=${this.#ws}></gb-kept-note>
           ${close}`;

@@ -89,14 +89,14 @@ export class ChangePanel extends DeepPanel {
         <div>
           <h3>${t('edit.switches')}</h3>
           ${this.#switches()}
+          <h3>${t('steer.title')}</h3>
+          ${this.#steering()}
         </div>
         <div>
           <h3>${t('edit.effect')}</h3>
           ${this.state(this.#compared)} ${compared ? this.#effect(compared) : html`<p class="note">${t('edit.none')}</p>`}
         </div>
-      </div>
-      <h3>${t('steer.title')}</h3>
-      ${this.#steering()}`;
+      </div>`;
   }
 
   #switches(): TemplateResult {

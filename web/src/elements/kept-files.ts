@@ -2,7 +2,7 @@
 import { Store } from './store.js';
 
 /** Most bytes that are kept. */
-export const MOST_KEPT = 1024 ** 3;
+export const MOST_KEPT = 1e9;
 const BASE = 'glassbox';
 const SHELF = 'files';
 const KEY = 'last';

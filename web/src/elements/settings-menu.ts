@@ -28,7 +28,7 @@ export class SettingsMenu extends View {
       }
       label {
         display: grid;
-        grid-template-columns: 7rem 1fr;
+        grid-template-columns: 7rem minmax(0, 1fr);
         align-items: center;
         gap: 0.75rem;
       }

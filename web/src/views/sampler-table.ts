@@ -45,7 +45,7 @@ export class SamplerTable extends View implements Keepable {
     shared,
     tableStyles,
     css`
-      :host {
+      .scroll {
         overflow-x: auto;
       }
       th,
@@ -126,7 +126,8 @@ export class SamplerTable extends View implements Keepable {
 
   override render(): TemplateResult {
     const { stages } = this;
-    return html`<table aria-label=${this.name}>
+    return html`<div class="scroll" tabindex="0" role="region" aria-label=${this.name}>
+      <table aria-label=${this.name}>
       <thead>
         <tr>
           <th scope="col">#</th>
@@ -142,7 +143,8 @@ export class SamplerTable extends View implements Keepable {
       <tbody>
         ${this.rows.map((row) => this.#row(row))}
       </tbody>
-    </table>`;
+    </table>
+    </div>`;
   }
 
   #about(name: string, value: (stage: SamplerStage) => string): TemplateResult {

@@ -67,7 +67,6 @@ export const dePage = {
   'progress.tokens': '{done} von {total} Tokens',
   'progress.pieces': '{done} von {total} Schritten',
   'progress.cancel': 'Abbrechen',
-  'settings.title': 'Aussehen und Sprache',
   'settings.open': 'Einstellungen',
   'settings.close': 'Schließen',
   'settings.theme': 'Farben',

@@ -67,7 +67,6 @@ export const enPage = {
   'progress.tokens': '{done} of {total} tokens',
   'progress.pieces': '{done} of {total} steps',
   'progress.cancel': 'Cancel',
-  'settings.title': 'Appearance and language',
   'settings.open': 'Settings',
   'settings.close': 'Close',
   'settings.theme': 'Theme',
