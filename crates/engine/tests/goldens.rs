@@ -176,8 +176,8 @@ fn divergence(expected: &[f32], found: &[f32], vocab: usize) -> f64 {
     sum / (expected.len() / vocab) as f64
 }
 
-/// With activations in f32, and with rounded ones, the distribution is that of transformers with the
-/// widened weights to within 1e-4 nats; and rounding does happen.
+/// The distribution is that of transformers with the widened weights to within 1e-4 nats with activations in
+/// f32 and rounded to 16 bits, and to within 1e-3 where some are rounded to 8; and rounding does happen.
 #[test]
 fn rounded_activations_keep_the_distribution() {
     let mut count = 0;
@@ -185,19 +185,21 @@ fn rounded_activations_keep_the_distribution() {
         for gguf in &case.gguf {
             let golden = Golden::read(&folder.join(&gguf.golden));
             let (shape, expected) = golden.tensor("logits");
-            let logits = |device: OpenDevice| {
+            let quantised = gguf.dtype.contains('Q');
+            let logits = |precision| {
+                let device = OpenDevice { precision, ..device::cpu() };
                 let model = open(&folder.join(&gguf.file), &device);
                 let found = trace(&model, &case.prompt.ids_with_special, &["logits".to_owned()], &[]);
-                (model.precision(), found.tensor("logits").unwrap().data.clone())
+                assert!(model.precision() <= precision);
+                assert_eq!(model.precision() != Precision::F32, quantised && precision != Precision::F32);
+                found.tensor("logits").unwrap().data.clone()
             };
-            let (exact, fast) = (logits(device::cpu().exact()), logits(device::cpu()));
-            let quantised = gguf.dtype.contains('Q');
-            let wanted = if quantised { Precision::Int16 } else { Precision::F32 };
-            assert_eq!((exact.0, fast.0), (Precision::F32, wanted), "{}/{}", case.name, gguf.file);
-            assert_eq!(exact.1 != fast.1, quantised, "{}/{}", case.name, gguf.file);
-            for found in [&exact.1, &fast.1] {
+            let asked = [(Precision::F32, 1e-4), (Precision::Int16, 1e-4), (Precision::Int8, 1e-3)];
+            let found = asked.map(|(precision, most)| (logits(precision), most));
+            assert_eq!(found[0].0 != found[1].0, quantised, "{}/{}", case.name, gguf.file);
+            for (found, most) in &found {
                 let nats = divergence(&expected, found, shape[1]);
-                assert!(nats <= 1e-4, "{}/{}: {nats} nats", case.name, gguf.file);
+                assert!(nats <= *most, "{}/{}: {nats} nats", case.name, gguf.file);
             }
             count += usize::from(quantised);
         }

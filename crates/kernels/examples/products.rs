@@ -34,9 +34,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for dtype in DType::ALL.into_iter().filter(|dtype| columns.is_multiple_of(dtype.block_elements())) {
             let matrix = build(&device, dtype, rows, columns)?;
             measure(dtype.name(), &matrix, &device, |x| matrix.linear(x));
-            let rounded = matrix.with_precision(Precision::Int16);
-            if rounded.precision() == Precision::Int16 {
-                measure("int16", &rounded, &device, |x| rounded.linear(x));
+            for (name, precision) in [("int16", Precision::Int16), ("int8", Precision::Int8)] {
+                let rounded = matrix.with_precision(precision);
+                if rounded.precision() == precision {
+                    measure(name, &rounded, &device, |x| rounded.linear(x));
+                }
             }
         }
         let dense = Matrix::from_tensor(build(&device, DType::F32, rows, columns)?.dequantise());

@@ -30,7 +30,7 @@ pub struct Matrix {
 ///
 /// Weights are never changed: what differs is the arithmetic. On a GPU, and with weights that are
 /// floats, activations are `f32` whatever is asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Precision {
     /// As they are, in `f32`: the product of the widened weights, to within its rounding.
     #[default]
@@ -38,6 +38,10 @@ pub enum Precision {
     /// Rounded to 16 bits with a scale for each 32: several times as fast, with an error of at most
     /// half a step of 1/32767 of the largest of the 32 (llama.cpp's step is 1/127).
     Int16,
+    /// As `Int16`, but products with at least twice as many features out as in (an MLP's first
+    /// projections, the head) round to 8 bits where the machine multiplies bytes faster: half of all
+    /// the work of a pass for a quarter of the error that rounding all products so would make.
+    Int8,
 }
 
 /// Where the weights are.
@@ -102,10 +106,13 @@ impl Matrix {
     }
 
     /// How products take their activations: what was asked for where there is a choice, else
-    /// [`Precision::F32`].
+    /// the next finer.
     pub fn precision(&self) -> Precision {
         match &self.form {
-            Form::Cpu(storage) if storage.view().is_quantised() => self.precision,
+            Form::Cpu(storage) => {
+                let shape = [self.out_features, self.in_features];
+                cpu::rounded::precision(storage.view(), shape, self.precision)
+            }
             _ => Precision::F32,
         }
     }
@@ -198,10 +205,7 @@ impl Matrix {
             None => None,
         };
         let (out_features, in_features, x) = (self.out_features, self.in_features, x.as_slice()?);
-        let rounded = match self.precision {
-            Precision::Int16 => cpu::linear_int16(weights, out_features, in_features, x),
-            Precision::F32 => None,
-        };
+        let rounded = cpu::rounded::linear(weights, [out_features, in_features], x, self.precision);
         let mut out = rounded.unwrap_or_else(|| cpu::linear(weights, out_features, in_features, x));
         match (epilogue, other) {
             (Epilogue::Add(_), Some(other)) => {

@@ -172,43 +172,54 @@ fn clones_share_the_weights() {
     assert_eq!(device::kind(&Device::flex()), device::Kind::Cpu);
 }
 
-/// Activations rounded to steps of 1/32767 of the largest of each 32.
-fn rounded(x: &[f32]) -> Vec<f32> {
+/// Activations rounded to steps of one in `steps` of the largest of each 32.
+fn rounded(x: &[f32], steps: f32) -> Vec<f32> {
     let mut out = Vec::with_capacity(x.len());
     for block in x.chunks_exact(32) {
-        let scale = block.iter().fold(0.0f32, |most, x| most.max(x.abs())) / 32767.0;
+        let scale = block.iter().fold(0.0f32, |most, x| most.max(x.abs())) / steps;
         out.extend(block.iter().map(|x| if scale > 0.0 { (x / scale).round() * scale } else { 0.0 }));
     }
     out
 }
 
 #[test]
-fn products_in_16_bits_are_those_of_rounded_activations() {
+fn products_of_integers_are_those_of_rounded_activations() {
     let device = Device::flex();
     let mut random = Random(11);
+    let mut in_8_bits = 0;
     for dtype in DType::ALL {
         for (rows, columns) in shapes(dtype) {
             let file = File::random(dtype, rows, columns, 4);
             let exact = file.build(&device, 1, &mut random);
             let fast = exact.with_precision(Precision::Int16);
+            let fastest = exact.with_precision(Precision::Int8);
             let expected = if dtype.is_quantised() { Precision::Int16 } else { Precision::F32 };
             assert_eq!((exact.precision(), fast.precision()), (Precision::F32, expected));
+            let widens = rows >= 2 * columns;
+            assert!(fastest.precision() == expected || widens && fastest.precision() == Precision::Int8);
+            in_8_bits += usize::from(fastest.precision() == Precision::Int8);
             for tokens in TOKENS {
                 let x: Vec<f32> = (0..tokens * columns).map(|_| random.unit()).collect();
-                let out = values(fast.linear(tensor(x.clone(), [tokens, columns], &device)));
-                match fast.precision() {
-                    Precision::F32 => assert_product(&file, &x, &out),
-                    // The two may round a number halfway between two steps differently.
-                    Precision::Int16 => assert_near(&file, &rounded(&x), &out),
+                for matrix in [&fast, &fastest] {
+                    let out = values(matrix.linear(tensor(x.clone(), [tokens, columns], &device)));
+                    match matrix.precision() {
+                        Precision::F32 => assert_product(&file, &x, &out),
+                        Precision::Int16 => assert_near(&file, &x, 32767.0, &out),
+                        Precision::Int8 => assert_near(&file, &x, 127.0, &out),
+                    }
                 }
             }
         }
     }
+    let has_bytes = cfg!(target_arch = "x86_64") && std::is_x86_feature_detected!("avxvnni");
+    assert!(in_8_bits >= 8 || !has_bytes, "only {in_8_bits} products in 8 bits");
 }
 
-/// As [`assert_product`], but for one step of four activations.
-fn assert_near(file: &File, x: &[f32], got: &[f32]) {
+/// As [`assert_product`] for rounded activations, but for one step of four of them: two ways to round take
+/// a number halfway between two steps differently.
+fn assert_near(file: &File, x: &[f32], steps: f32, got: &[f32]) {
     let (rows, columns) = (file.out_features, file.in_features);
+    let x = &rounded(x, steps);
     for (t, x) in x.chunks_exact(columns).enumerate() {
         for (r, weights) in file.weights.chunks_exact(columns).enumerate() {
             let sum: f64 = x.iter().zip(weights).map(|(x, w)| f64::from(*x) * f64::from(*w)).sum();
@@ -216,7 +227,7 @@ fn assert_near(file: &File, x: &[f32], got: &[f32]) {
             let magnitude: f64 = x.iter().zip(weights).map(|(x, w)| f64::from((x * w).abs())).sum();
             let error = (f64::from(got[t * rows + r]) - sum).abs();
             assert!(
-                error <= 2e-6 * magnitude + 4.0 * f64::from(largest) / 32767.0 + 1e-12,
+                error <= 2e-6 * magnitude + 4.0 * f64::from(largest / steps) + 1e-12,
                 "{} {rows} x {columns}: [{t}, {r}] is {}, not {sum}",
                 file.dtype,
                 got[t * rows + r],

@@ -47,14 +47,12 @@ impl Decoder {
         self.map_weights(&mut Matrices(|matrix: &Matrix| matrix.with_precision(precision)))
     }
 
-    /// Whether any product rounds its activations: [`Precision::F32`] where none does, because that was
-    /// asked for, or weights are floats, or on a GPU.
+    /// How the product that rounds its activations most does so: [`Precision::F32`] where none rounds,
+    /// because that was asked for, or weights are floats, or on a GPU.
     pub fn precision(&self) -> Precision {
         let mut found = Precision::F32;
         self.map_weights(&mut Matrices(|matrix: &Matrix| {
-            if matrix.precision() != Precision::F32 {
-                found = matrix.precision();
-            }
+            found = found.max(matrix.precision());
             matrix.clone()
         }));
         found

@@ -225,6 +225,7 @@ fn precision(precision: Precision) -> protocol::Precision {
     match precision {
         Precision::F32 => protocol::Precision::F32,
         Precision::Int16 => protocol::Precision::Int16,
+        Precision::Int8 => protocol::Precision::Int8,
     }
 }
 

@@ -8,10 +8,23 @@ export interface Host {
   handle(message: { id: number; request: Request }): void;
 }
 
-/** What wasm-bindgen makes of `glassbox-worker-cpu` and `glassbox-worker-gpu`. */
+/** What wasm-bindgen makes of the modules of `crates/worker`. */
 export interface EngineModule {
   default(options: { module_or_path: Response }): Promise<unknown>;
   Host: new (post: Post) => Host;
+}
+
+/** A module whose one function computes `i32x4.relaxed_dot_i8x16_i7x16_add_s`. */
+const RELAXED_SIMD = new Uint8Array([
+  ...[0, 97, 115, 109, 1, 0, 0, 0],
+  ...[1, 5, 1, 96, 0, 1, 123],
+  ...[3, 2, 1, 0],
+  ...[10, 19, 1, 17, 0, 65, 0, 253, 15, 65, 0, 253, 15, 65, 0, 253, 15, 253, 147, 2, 11],
+]);
+
+/** The module for a device: on the CPU one with relaxed SIMD where the browser has it. */
+export function moduleName(kind: 'cpu' | 'gpu'): string {
+  return kind === 'cpu' && WebAssembly.validate(RELAXED_SIMD) ? 'glassbox-worker-cpu-relaxed' : `glassbox-worker-${kind}`;
 }
 
 /** Imports a module's glue and its wasm, telling the bytes as they come. A total of 0 is unknown. */

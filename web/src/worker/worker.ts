@@ -4,7 +4,7 @@
  */
 import type { Event, Failure, Request } from '../client/protocol.gen.js';
 import { chooseDevice, NoDevice } from './choose.js';
-import { loadModule, type Host, type Post } from './module.js';
+import { loadModule, moduleName, type Host, type Post } from './module.js';
 
 interface Message {
   readonly id: number;
@@ -106,10 +106,10 @@ async function start(id: number, request: StartRequest): Promise<void> {
 
 /** Loads the module of the chosen device and starts its host; rejects where the host cannot open the device. */
 async function open(id: number, request: StartRequest): Promise<Host> {
-  const { kind } = request.chosen;
+  const name = moduleName(request.chosen.kind);
   const module = await loadModule(
-    sibling(`glassbox-worker-${kind}.js`),
-    sibling(`glassbox-worker-${kind}_bg.wasm`),
+    sibling(`${name}.js`),
+    sibling(`${name}_bg.wasm`),
     (doneBytes, totalBytes) => {
       send(id, { type: 'progress', stage: 'engine', doneBytes, totalBytes });
     },

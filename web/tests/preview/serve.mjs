@@ -17,6 +17,9 @@ const TYPES = {
   '.wasm': 'application/wasm',
 };
 
+/** The modules that browsers without a GPU load. */
+const MODULES = ['glassbox-worker-cpu', 'glassbox-worker-cpu-relaxed'];
+
 /** Builds the site with the fake host into a folder. */
 export async function buildPreview(folder) {
   await rm(folder, { recursive: true, force: true });
@@ -27,13 +30,13 @@ export async function buildPreview(folder) {
   await cp(join(web, 'page.css'), join(folder, 'page.css'));
   await cp(join(web, 'assets/favicon.svg'), join(folder, 'favicon.svg'));
   await esbuild.build({
-    entryPoints: { 'glassbox-worker-cpu': join(web, 'tests/fake/host.ts') },
+    entryPoints: Object.fromEntries(MODULES.map((name) => [name, join(web, 'tests/fake/host.ts')])),
     outdir: folder,
     bundle: true,
     format: 'esm',
     target: 'es2022',
   });
-  await writeFile(join(folder, 'glassbox-worker-cpu_bg.wasm'), '');
+  for (const name of MODULES) await writeFile(join(folder, `${name}_bg.wasm`), '');
 }
 
 /** Serves a folder; resolves with the server once it listens. */

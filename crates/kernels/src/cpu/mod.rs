@@ -2,16 +2,15 @@
 //!
 //! Everything here works on plain slices: nothing knows burn.
 
-mod int16;
+mod integers;
 mod product;
+pub(crate) mod rounded;
 mod rows;
 pub(crate) mod steps;
 mod unpack;
 
-use int16::{Activations, IntFormat, IntProduct, IntRows};
 use product::{Gather, PANEL_BYTES, Product};
 use rows::{Bf16, F16, F32, I8, Nibbles, Rows};
-use unpack::Unpacked;
 
 use crate::error::KernelError;
 use crate::plan::Plan;
@@ -163,13 +162,6 @@ pub(crate) enum View<'a> {
     Blocks { dtype: DType, bytes: &'a [u8] },
 }
 
-impl View<'_> {
-    /// Whether the weights are integers with scales.
-    pub(crate) fn is_quantised(&self) -> bool {
-        matches!(self, Self::Q8 { .. } | Self::Q4 { .. } | Self::Blocks { .. })
-    }
-}
-
 /// Runs a kernel struct with the rows of whichever format a view has.
 macro_rules! with_rows {
     ($view:expr, $count:expr, $in_features:expr, |$rows:ident| $kernel:expr, $blocks:expr) => {
@@ -219,75 +211,6 @@ pub(crate) fn linear(weights: View, out_features: usize, in_features: usize, x: 
     );
     out
 }
-
-/// As [`linear`] with activations rounded to 16 bits, a scale for each block of 32; `None` for
-/// weights that are no integers.
-pub(crate) fn linear_int16(
-    weights: View,
-    out_features: usize,
-    in_features: usize,
-    x: &[f32],
-) -> Option<Vec<f32>> {
-    let rounded = || Activations::new(x, in_features);
-    let mut out = vec![0.0; x.len() / in_features * out_features];
-    match weights {
-        View::Q8 { quants, scales } => {
-            int_product::<I8, 1>(IntRows { quants, scales, minima: &[] }, &rounded(), &mut out, out_features)
-        }
-        View::Q4 { quants, scales } => {
-            let rows = IntRows { quants, scales, minima: &[] };
-            int_product::<Nibbles, 1>(rows, &rounded(), &mut out, out_features)
-        }
-        View::Blocks { dtype, bytes } => {
-            let shape = [out_features, in_features];
-            match unpack::groups(dtype) {
-                1 => int_blocks::<1>(dtype, bytes, shape, &rounded(), &mut out),
-                _ => int_blocks::<2>(dtype, bytes, shape, &rounded(), &mut out),
-            }
-        }
-        View::F32(_) | View::F16 { .. } | View::Bf16(_) => return None,
-    }
-    Some(out)
-}
-
-/// A product of integer weights, whose result's tokens lie `stride` apart.
-fn int_product<F: IntFormat, const GROUPS: usize>(
-    weights: IntRows<F, GROUPS>,
-    x: &Activations,
-    out: &mut [f32],
-    stride: usize,
-) {
-    dispatch(IntProduct { weights, x, out, stride });
-}
-
-/// A product with the blocks of any integer type: some rows at a time are unpacked to bytes that
-/// stay in the cache.
-fn int_blocks<const GROUPS: usize>(
-    dtype: DType,
-    bytes: &[u8],
-    [out_features, in_features]: [usize; 2],
-    x: &Activations,
-    out: &mut [f32],
-) {
-    let (blocks, row_bytes) = (in_features / BLOCK, bytes.len() / out_features);
-    let height = (UNPACKED_BYTES / in_features).clamp(16, 256).min(out_features);
-    let mut unpacked = Unpacked::new(dtype, height * blocks);
-    for first in (0..out_features).step_by(height) {
-        let count = height.min(out_features - first);
-        unpacked.read(dtype, &bytes[first * row_bytes..][..count * row_bytes]);
-        let groups = |all: &'_ [f32]| all.len().min(count * blocks * GROUPS);
-        let weights = IntRows {
-            quants: &unpacked.quants[..count * blocks],
-            scales: &unpacked.scales[..groups(&unpacked.scales)],
-            minima: &unpacked.minima[..groups(&unpacked.minima)],
-        };
-        let out = out.get_mut(first..).unwrap_or_default();
-        int_product::<I8, GROUPS>(weights, x, out, out_features);
-    }
-}
-
-/// Bytes of unpacked weights that a product takes at a time.
-const UNPACKED_BYTES: usize = 64 * 1024;
 
 /// Chosen rows as `f32`, `[rows.len(), in_features]`. Every row must be below `out_features`.
 pub(crate) fn gather(weights: View, out_features: usize, in_features: usize, rows: &[u32]) -> Vec<f32> {

@@ -59,6 +59,10 @@ pub(crate) trait Simd: Copy {
     fn store(self, block: Self::Block, factor: f32, out: &mut [f32; BLOCK]);
 }
 
+/// Added to a small number it leaves the nearest integer in the low bits, without a conversion that has
+/// to look at the number: 1.5 * 2^23.
+const NEAREST: f32 = 12_582_912.0;
+
 /// Pairs of a block: what one 16-bit product adds up.
 pub(crate) const PAIRS: usize = BLOCK / 2;
 
@@ -93,14 +97,100 @@ pub(crate) trait Integers: Simd {
     fn add_pair(self, sum: Self::Counts, w: Self::Counts, x: Self::Counts) -> Self::Counts;
     /// One pair of activations in all lanes.
     fn splat_pair(self, x: &[i16; 2]) -> Self::Counts;
+    /// The same integer in all lanes.
+    fn splat_count(self, value: i32) -> Self::Counts;
     /// The product, lane by lane.
     fn multiply(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
     /// The difference, lane by lane.
     fn subtract(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
+    /// The bits of the largest magnitude of a block; infinities and NaNs are the largest.
+    fn largest(self, x: &[f32; BLOCK]) -> u32;
+    /// `x * steps` rounded to the nearest integers, of which each fits in 16 bits.
+    fn round(self, x: &[f32; BLOCK], steps: f32) -> Self::Ints;
+    /// The sum of one half (elements `16 * half ..`) of a block.
+    fn sum_half(self, x: Self::Ints, half: usize) -> i32;
+    /// Writes a block.
+    fn store_ints(self, x: Self::Ints, out: &mut [i16; BLOCK]);
+    /// Writes a block of integers that fit in 8 bits.
+    fn store_bytes(self, x: Self::Ints, out: &mut [i8; BLOCK]);
     /// Loads [`Self::LANES`] numbers.
     fn load_lanes(self, x: &[f32]) -> Self::Lanes;
     /// Writes [`Self::LANES`] numbers.
     fn store_lanes(self, lanes: Self::Lanes, out: &mut [f32]);
+}
+
+/// Words of four bytes in a block.
+pub(crate) const QUADS: usize = BLOCK / 4;
+
+/// What products of bytes need: instructions that multiply four bytes with four signed ones and add up
+/// all four products. The weights' bytes may have to be unsigned, or below 128.
+pub(crate) trait Bytes: Integers {
+    /// A block of 32 bytes in registers.
+    type Bytes: Copy;
+
+    /// What [`Self::bytes`] adds to signed bytes.
+    fn raised(self) -> i32;
+    /// Loads 32 signed bytes, each [`Self::raised`]. Only where [`byte_products`] says
+    /// [`ByteProducts::All`].
+    fn bytes(self, x: &[u8; BLOCK]) -> Self::Bytes;
+    /// Loads 32 unsigned nibbles, in the order of [`Simd::load_nibbles`].
+    fn byte_nibbles(self, x: &[u8; BLOCK / 2]) -> Self::Bytes;
+    /// Products of a block, spread over the lanes, which add up to `start` more.
+    fn dot_bytes(self, w: Self::Bytes, x: &[i8; BLOCK], start: i32) -> Self::Counts;
+    /// Deals the blocks of [`Integers::LANES`] rows: register `i` gets quad `i` of every row.
+    fn deal_bytes(self, rows: &[Self::Bytes], out: &mut [Self::Counts; QUADS]);
+    /// Adds the products of a dealt register with four activations.
+    fn add_quad(self, sum: Self::Counts, w: Self::Counts, x: Self::Counts) -> Self::Counts;
+    /// Four activations in all lanes.
+    fn splat_quad(self, x: &[i8; 4]) -> Self::Counts;
+}
+
+/// Which products of bytes are quicker than those of 16 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ByteProducts {
+    /// None: there is no instruction for them.
+    None,
+    /// Those of weights from 0 to 127.
+    Small,
+    /// Those of any bytes.
+    All,
+}
+
+/// Which products of bytes this machine has instructions for.
+pub(crate) fn byte_products() -> ByteProducts {
+    #[cfg(target_arch = "x86_64")]
+    return match (avx2::Avx2::<true>::detect(), avx2::Avx2::<false>::detect()) {
+        (Some(_), _) => ByteProducts::All,
+        (_, Some(_)) => ByteProducts::Small,
+        _ => ByteProducts::None,
+    };
+    #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
+    return wasm::relaxed::detect();
+    #[cfg(not(any(target_arch = "x86_64", all(target_arch = "wasm32", feature = "relaxed-simd"))))]
+    ByteProducts::None
+}
+
+/// As [`Kernel`] for products of bytes.
+pub(crate) trait ByteKernel {
+    /// Does the work. Implementations are `#[inline(always)]`.
+    fn run<S: Bytes>(self, simd: S);
+}
+
+/// Runs a kernel of bytes under the best instruction set there is.
+pub(crate) fn dispatch_bytes<K: ByteKernel>(kernel: K) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if let Some(simd) = avx2::Avx2::<true>::detect() {
+            return simd.enter_bytes(kernel);
+        }
+        if let Some(simd) = avx2::Avx2::<false>::detect() {
+            return simd.enter_bytes(kernel);
+        }
+    }
+    #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
+    return wasm::relaxed::enter(kernel);
+    #[cfg(not(all(target_arch = "wasm32", feature = "relaxed-simd")))]
+    kernel.run(Portable)
 }
 
 /// Work that can run under any instruction set.
@@ -112,11 +202,11 @@ pub(crate) trait Kernel {
 /// Runs a kernel under the best instruction set there is.
 pub(crate) fn dispatch<K: Kernel>(kernel: K) {
     #[cfg(target_arch = "x86_64")]
-    if let Some(simd) = avx2::Avx2::detect() {
+    if let Some(simd) = avx2::Avx2::<false>::detect() {
         return simd.enter(kernel);
     }
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-    return kernel.run(wasm::Simd128);
+    return kernel.run(wasm::Simd128::new());
     #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
     kernel.run(Portable)
 }

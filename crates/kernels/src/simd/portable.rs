@@ -1,6 +1,6 @@
 //! Plain arrays: the reference for the other instruction sets, and what runs without them.
 
-use super::{BLOCK, Integers, PAIRS, Simd, bf16_to_f32, f16_to_f32};
+use super::{BLOCK, Bytes, Integers, NEAREST, PAIRS, QUADS, Simd, bf16_to_f32, f16_to_f32};
 
 /// No instruction set in particular.
 #[derive(Clone, Copy)]
@@ -153,6 +153,11 @@ impl Integers for Portable {
     }
 
     #[inline(always)]
+    fn splat_count(self, value: i32) -> Self::Counts {
+        [value; LANES]
+    }
+
+    #[inline(always)]
     fn multiply(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
         core::array::from_fn(|lane| a[lane] * b[lane])
     }
@@ -160,6 +165,31 @@ impl Integers for Portable {
     #[inline(always)]
     fn subtract(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
         core::array::from_fn(|lane| a[lane] - b[lane])
+    }
+
+    #[inline(always)]
+    fn largest(self, x: &[f32; BLOCK]) -> u32 {
+        x.iter().fold(0, |most, x| most.max(x.to_bits() & 0x7fff_ffff))
+    }
+
+    #[inline(always)]
+    fn round(self, x: &[f32; BLOCK], steps: f32) -> Self::Ints {
+        x.map(|x| (x * steps + NEAREST).to_bits() as i16)
+    }
+
+    #[inline(always)]
+    fn sum_half(self, x: Self::Ints, half: usize) -> i32 {
+        x[16 * half..][..16].iter().map(|x| i32::from(*x)).sum()
+    }
+
+    #[inline(always)]
+    fn store_ints(self, x: Self::Ints, out: &mut [i16; BLOCK]) {
+        *out = x;
+    }
+
+    #[inline(always)]
+    fn store_bytes(self, x: Self::Ints, out: &mut [i8; BLOCK]) {
+        *out = x.map(|x| x as i8);
     }
 
     #[inline(always)]
@@ -171,6 +201,59 @@ impl Integers for Portable {
     fn store_lanes(self, lanes: Self::Lanes, out: &mut [f32]) {
         out[..LANES].copy_from_slice(&lanes);
     }
+}
+
+impl Bytes for Portable {
+    type Bytes = [i8; BLOCK];
+
+    #[inline(always)]
+    fn raised(self) -> i32 {
+        0
+    }
+
+    #[inline(always)]
+    fn bytes(self, x: &[u8; BLOCK]) -> Self::Bytes {
+        x.map(u8::cast_signed)
+    }
+
+    #[inline(always)]
+    fn byte_nibbles(self, x: &[u8; BLOCK / 2]) -> Self::Bytes {
+        core::array::from_fn(|i| (x[i % 16] >> (i / 16 * 4) & 15).cast_signed())
+    }
+
+    #[inline(always)]
+    fn dot_bytes(self, w: Self::Bytes, x: &[i8; BLOCK], start: i32) -> Self::Counts {
+        let product = |i: usize| i32::from(w[i]) * i32::from(x[i]);
+        let mut counts: Self::Counts =
+            core::array::from_fn(|lane| (0..4).map(|i| product(4 * lane + i)).sum());
+        counts[0] += start;
+        counts
+    }
+
+    #[inline(always)]
+    fn deal_bytes(self, rows: &[Self::Bytes], out: &mut [Self::Counts; QUADS]) {
+        for (i, out) in out.iter_mut().enumerate() {
+            *out = core::array::from_fn(|lane| quad(rows[lane].as_chunks::<4>().0[i]));
+        }
+    }
+
+    #[inline(always)]
+    fn add_quad(self, sum: Self::Counts, w: Self::Counts, x: Self::Counts) -> Self::Counts {
+        let byte = |word: i32, i: usize| i32::from(word.to_le_bytes()[i].cast_signed());
+        let products = |lane: usize| (0..4).map(|i| byte(w[lane], i) * byte(x[lane], i)).sum::<i32>();
+        core::array::from_fn(|lane| sum[lane] + products(lane))
+    }
+
+    #[inline(always)]
+    fn splat_quad(self, x: &[i8; 4]) -> Self::Counts {
+        [quad(*x); LANES]
+    }
+}
+
+/// Four bytes in one word, the first in its lowest.
+#[inline(always)]
+fn quad(bytes: [i8; 4]) -> i32 {
+    i32::from_le_bytes(bytes.map(i8::cast_unsigned))
 }
 
 /// Two numbers in one word, the first in its low half.

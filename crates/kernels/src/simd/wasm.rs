@@ -2,12 +2,29 @@
 
 use core::arch::wasm32::*;
 
-use super::{BLOCK, Integers, PAIRS, Simd};
+use super::{BLOCK, Integers, NEAREST, PAIRS, Simd};
+
+#[cfg(feature = "relaxed-simd")]
+pub(super) mod relaxed;
 
 /// Fixed-width SIMD of WebAssembly. Present by construction: a module that has it either
 /// validates as a whole or does not load.
 #[derive(Clone, Copy)]
-pub(crate) struct Simd128;
+pub(crate) struct Simd128 {
+    /// What is added to signed bytes before they are multiplied as bytes.
+    #[cfg(feature = "relaxed-simd")]
+    raised: u8,
+}
+
+impl Simd128 {
+    /// For work without products of bytes.
+    pub(super) fn new() -> Self {
+        Self {
+            #[cfg(feature = "relaxed-simd")]
+            raised: 0,
+        }
+    }
+}
 
 const REGISTERS: usize = BLOCK / 4;
 /// Independent sums.
@@ -161,6 +178,20 @@ fn widen_bytes(low: v128, high: v128) -> [v128; 4] {
     ]
 }
 
+/// Words `[row][register][lane]` of four rows to `[register * 4 + lane][row]`.
+#[inline(always)]
+fn deal<const N: usize>(rows: &[[v128; N]], out: &mut [v128]) {
+    for (i, out) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+        let [a, b, c, d] = [rows[0][i], rows[1][i], rows[2][i], rows[3][i]];
+        let (ab, cd) = (i32x4_shuffle::<0, 4, 1, 5>(a, b), i32x4_shuffle::<0, 4, 1, 5>(c, d));
+        out[0] = i64x2_shuffle::<0, 2>(ab, cd);
+        out[1] = i64x2_shuffle::<1, 3>(ab, cd);
+        let (ab, cd) = (i32x4_shuffle::<2, 6, 3, 7>(a, b), i32x4_shuffle::<2, 6, 3, 7>(c, d));
+        out[2] = i64x2_shuffle::<0, 2>(ab, cd);
+        out[3] = i64x2_shuffle::<1, 3>(ab, cd);
+    }
+}
+
 impl Integers for Simd128 {
     type Ints = [v128; 4];
     type Counts = v128;
@@ -210,15 +241,7 @@ impl Integers for Simd128 {
 
     #[inline(always)]
     fn interleave(self, rows: &[Self::Ints], out: &mut [Self::Counts; PAIRS]) {
-        for (i, out) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-            let [a, b, c, d] = [rows[0][i], rows[1][i], rows[2][i], rows[3][i]];
-            let (ab, cd) = (i32x4_shuffle::<0, 4, 1, 5>(a, b), i32x4_shuffle::<0, 4, 1, 5>(c, d));
-            out[0] = i64x2_shuffle::<0, 2>(ab, cd);
-            out[1] = i64x2_shuffle::<1, 3>(ab, cd);
-            let (ab, cd) = (i32x4_shuffle::<2, 6, 3, 7>(a, b), i32x4_shuffle::<2, 6, 3, 7>(c, d));
-            out[2] = i64x2_shuffle::<0, 2>(ab, cd);
-            out[3] = i64x2_shuffle::<1, 3>(ab, cd);
-        }
+        deal(rows, out);
     }
 
     #[inline(always)]
@@ -233,6 +256,11 @@ impl Integers for Simd128 {
     }
 
     #[inline(always)]
+    fn splat_count(self, value: i32) -> Self::Counts {
+        i32x4_splat(value)
+    }
+
+    #[inline(always)]
     fn multiply(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
         f32x4_mul(a, b)
     }
@@ -240,6 +268,54 @@ impl Integers for Simd128 {
     #[inline(always)]
     fn subtract(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
         f32x4_sub(a, b)
+    }
+
+    #[inline(always)]
+    fn largest(self, x: &[f32; BLOCK]) -> u32 {
+        let mut most = i32x4_splat(0);
+        for i in 0..REGISTERS {
+            most = u32x4_max(most, v128_and(load(x, i), u32x4_splat(0x7fff_ffff)));
+        }
+        let two = u32x4_max(most, i64x2_shuffle::<1, 0>(most, most));
+        u32x4_extract_lane::<0>(two).max(u32x4_extract_lane::<1>(two))
+    }
+
+    #[inline(always)]
+    fn round(self, x: &[f32; BLOCK], steps: f32) -> Self::Ints {
+        let near = |i: usize| {
+            let nearest = f32x4_splat(NEAREST);
+            i32x4_sub(f32x4_add(f32x4_mul(load(x, i), f32x4_splat(steps)), nearest), nearest)
+        };
+        [
+            i16x8_narrow_i32x4(near(0), near(1)),
+            i16x8_narrow_i32x4(near(2), near(3)),
+            i16x8_narrow_i32x4(near(4), near(5)),
+            i16x8_narrow_i32x4(near(6), near(7)),
+        ]
+    }
+
+    #[inline(always)]
+    fn sum_half(self, x: Self::Ints, half: usize) -> i32 {
+        let ones = i16x8_splat(1);
+        let four = i32x4_add(i32x4_dot_i16x8(x[2 * half], ones), i32x4_dot_i16x8(x[2 * half + 1], ones));
+        let two = i32x4_add(four, i64x2_shuffle::<1, 0>(four, four));
+        i32x4_extract_lane::<0>(two) + i32x4_extract_lane::<1>(two)
+    }
+
+    #[inline(always)]
+    fn store_ints(self, x: Self::Ints, out: &mut [i16; BLOCK]) {
+        for (x, out) in x.into_iter().zip(out.as_chunks_mut::<8>().0) {
+            // SAFETY: `v128.store` needs no alignment, and `out` has eight numbers.
+            unsafe { v128_store(out.as_mut_ptr().cast(), x) }
+        }
+    }
+
+    #[inline(always)]
+    fn store_bytes(self, x: Self::Ints, out: &mut [i8; BLOCK]) {
+        for (x, out) in x.as_chunks::<2>().0.iter().zip(out.as_chunks_mut::<16>().0) {
+            // SAFETY: `v128.store` needs no alignment, and `out` has sixteen numbers.
+            unsafe { v128_store(out.as_mut_ptr().cast(), i8x16_narrow_i16x8(x[0], x[1])) }
+        }
     }
 
     #[inline(always)]

@@ -130,7 +130,7 @@ pub fn assert_product(file: &File, x: &[f32], got: &[f32]) {
 /// Shapes for every type, and odd ones for those without blocks.
 pub fn shapes(dtype: DType) -> Vec<(usize, usize)> {
     if dtype.block_elements() == 256 {
-        return vec![(1, 256), (3, 512), (65, 768)];
+        return vec![(1, 256), (3, 512), (65, 768), (515, 256)];
     }
     let mut shapes = vec![(1, 32), (3, 64), (64, 96), (65, 32), (130, 1056)];
     if !dtype.is_quantised() {

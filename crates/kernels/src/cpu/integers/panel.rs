@@ -1,13 +1,15 @@
 //! Rows dealt to lanes, for products with many tokens.
 
-use super::{HEIGHT, IntFormat, IntRows, Token, WIDTH};
+use std::hint::black_box;
+
+use super::{Arithmetic, HEIGHT, IntFormat, IntRows, Token, WIDTH};
 use crate::simd::{Integers, PAIRS};
 
-/// Some rows, dealt to lanes: register `i` of a block holds pair `i` of as many rows as there are
-/// lanes.
+/// Some rows, dealt to lanes: register `i` of a block holds word `i` (a pair of 16 bits, or four bytes)
+/// of as many rows as there are lanes.
 pub(super) struct Panel<S: Integers, const GROUPS: usize> {
-    /// `[blocks][HEIGHT]`
-    quants: Vec<[[S::Counts; PAIRS]; HEIGHT]>,
+    /// `[blocks][words][HEIGHT]`
+    quants: Vec<[S::Counts; HEIGHT]>,
     /// `[blocks][HEIGHT][GROUPS]`
     scales: Vec<[[S::Lanes; GROUPS]; HEIGHT]>,
     /// As the scales, where there are any.
@@ -17,9 +19,9 @@ pub(super) struct Panel<S: Integers, const GROUPS: usize> {
 
 impl<S: Integers, const GROUPS: usize> Panel<S, GROUPS> {
     #[inline(always)]
-    pub(super) fn new(simd: S, blocks: usize) -> Self {
+    pub(super) fn new<A: Arithmetic<S>>(simd: S, blocks: usize) -> Self {
         Self {
-            quants: vec![[[simd.no_counts(); PAIRS]; HEIGHT]; blocks],
+            quants: vec![[simd.no_counts(); HEIGHT]; blocks * A::WORDS],
             scales: vec![[[simd.zero(); GROUPS]; HEIGHT]; blocks],
             minima: Vec::new(),
             blocks,
@@ -28,7 +30,7 @@ impl<S: Integers, const GROUPS: usize> Panel<S, GROUPS> {
 
     /// Takes `count` rows from `first` on; the last is repeated where a register has more lanes.
     #[inline(always)]
-    pub(super) fn fill<F: IntFormat>(
+    pub(super) fn fill<A: Arithmetic<S>, F: IntFormat>(
         &mut self,
         simd: S,
         weights: IntRows<F, GROUPS>,
@@ -47,11 +49,16 @@ impl<S: Integers, const GROUPS: usize> Panel<S, GROUPS> {
             }
             let rows = &rows[..S::LANES];
             for block in 0..self.blocks {
-                let mut ints = [F::ints(simd, &rows[0].quants[block]); LANES_LIMIT];
+                let mut ints = [A::load::<F>(simd, &rows[0].quants[block]); LANES_LIMIT];
                 for (ints, row) in ints.iter_mut().zip(rows) {
-                    *ints = F::ints(simd, &row.quants[block]);
+                    *ints = A::load::<F>(simd, &row.quants[block]);
                 }
-                simd.interleave(&ints[..S::LANES], &mut self.quants[block][register]);
+                let mut words = [simd.no_counts(); WORDS_LIMIT];
+                A::deal(simd, &ints[..S::LANES], &mut words[..A::WORDS]);
+                let places = &mut self.quants[block * A::WORDS..][..A::WORDS];
+                for (place, word) in places.iter_mut().zip(words) {
+                    place[register] = word;
+                }
                 for group in 0..GROUPS {
                     let at = block * GROUPS + group;
                     let mut lanes = [0.0; LANES_LIMIT];
@@ -76,40 +83,54 @@ impl<S: Integers, const GROUPS: usize> Panel<S, GROUPS> {
         clippy::needless_range_loop,
         reason = "plain loops over constant ranges keep the sums in registers"
     )]
-    pub(super) fn multiply(&self, simd: S, x: [Token; WIDTH]) -> [[S::Lanes; HEIGHT]; WIDTH] {
+    pub(super) fn multiply<A: Arithmetic<S>, F: IntFormat>(
+        &self,
+        simd: S,
+        mut x: [Token<A::X>; WIDTH],
+    ) -> [[S::Lanes; HEIGHT]; WIDTH] {
         let mut sums = [[simd.zero(); HEIGHT]; WIDTH];
-        let x = x.map(|x| Token {
-            quants: &x.quants[..self.blocks],
-            scales: &x.scales[..self.blocks],
-            sums: &x.sums[..self.blocks],
-        });
+        for x in &mut x {
+            *x = x.first(self.blocks);
+        }
         let scales = &self.scales[..self.blocks];
-        for (b, quants) in self.quants.iter().enumerate() {
-            let pairs = x.map(|x| x.quants[b].as_chunks::<2>().0);
-            let mut scales_x = [simd.zero(); WIDTH];
-            for (x, scale) in x.iter().zip(&mut scales_x) {
-                *scale = simd.splat(x.scales[b]);
-            }
+        // Hidden from the compiler, which would else take the words together, and hold more in registers
+        // than there are.
+        let words = black_box(A::WORDS / GROUPS);
+        let mut quants = &self.quants[..];
+        for b in 0..self.blocks {
             for group in 0..GROUPS {
                 let mut counts = [[simd.no_counts(); HEIGHT]; WIDTH];
-                for i in group * (PAIRS / GROUPS)..(group + 1) * (PAIRS / GROUPS) {
+                if GROUPS == 1 {
                     for t in 0..WIDTH {
-                        let pair = simd.splat_pair(&pairs[t][i]);
+                        let sum = x[t].sums[b];
+                        counts[t] = [simd.splat_count(A::start::<F>(simd, sum[0] + sum[1])); HEIGHT];
+                    }
+                }
+                let mut of_x = [A::words(&x[0].quants[b]); WIDTH];
+                for (x, of_x) in x.iter().zip(&mut of_x) {
+                    *of_x = &A::words(&x.quants[b])[group * words..][..words];
+                }
+                let (of_w, rest) = quants.split_at(words);
+                quants = rest;
+                for i in 0..words {
+                    for t in 0..WIDTH {
+                        let word = A::splat(simd, &of_x[t][i]);
                         for h in 0..HEIGHT {
-                            counts[t][h] = simd.add_pair(counts[t][h], quants[h][i], pair);
+                            counts[t][h] = A::add(simd, counts[t][h], of_w[i][h], word);
                         }
                     }
                 }
                 for t in 0..WIDTH {
+                    let scale_x = simd.splat(x[t].scales[b]);
                     for h in 0..HEIGHT {
-                        let scale = simd.multiply(scales[b][h][group], scales_x[t]);
+                        let scale = simd.multiply(scales[b][h][group], scale_x);
                         sums[t][h] = simd.scale_counts(counts[t][h], scale, sums[t][h]);
                     }
                 }
             }
             if let Some(minima) = self.minima.get(b) {
                 for (x, sums) in x.iter().zip(&mut sums) {
-                    let halves = x.sums[b];
+                    let halves = x.sums[b].map(|sum| sum as f32 * x.scales[b]);
                     for (minima, sum) in minima.iter().zip(sums) {
                         for (group, minimum) in minima.iter().enumerate() {
                             let of_x = if GROUPS == 1 { halves[0] + halves[1] } else { halves[group] };
@@ -125,3 +146,5 @@ impl<S: Integers, const GROUPS: usize> Panel<S, GROUPS> {
 
 /// The most lanes that an instruction set has.
 const LANES_LIMIT: usize = 8;
+/// The most words that a block takes.
+const WORDS_LIMIT: usize = PAIRS;
