@@ -66,7 +66,13 @@ impl Held {
 impl Loader<'_> {
     pub async fn read_parts(&mut self, block: Option<usize>) -> Result<Held, ModelError> {
         let mut held = Held::default();
-        for part in parts(self.spec, self.names, block) {
+        let mut parts = parts(self.spec, self.names, block);
+        // In the file's order, so that a source can read on. What is not there is told when it is read.
+        parts.sort_by_key(|part| {
+            let tensor = lookup(self.checkpoint, self.names, &part.name).ok();
+            tensor.map(|tensor| (tensor.file, tensor.offset))
+        });
+        for part in parts {
             match part.shape {
                 Shape::Matrix { out, input } => {
                     held.matrices.insert(part.role, self.matrix(&part, out, input).await?);

@@ -1,6 +1,7 @@
 //! Where a model's bytes come from in a browser: files the reader picked, or addresses.
 
 mod blob;
+mod stream;
 mod url;
 
 use std::rc::Rc;

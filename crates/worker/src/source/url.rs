@@ -8,7 +8,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, ReferrerPolicy, RequestCredentials, RequestInit, Response, WorkerGlobalScope};
 
-use super::reason;
+use super::{reason, stream::Stream};
 use crate::{error::WorkerError, requests::Work};
 
 /// Files up to this size are taken whole where a server gives no ranges.
@@ -16,6 +16,8 @@ const WHOLE_FILE_LIMIT: u64 = 64 << 20;
 
 /// Small reads are served from a block of this size: a block's norms lie close together.
 const BLOCK: u64 = 1 << 20;
+/// Reads of so many bytes begin a stream of all that follows.
+const STREAMED: usize = 64 << 10;
 
 /// What a folder in the hub's layout may hold beside its weights.
 const SMALL_FILES: [&str; 4] =
@@ -127,6 +129,7 @@ async fn file(url: &str, work: &Work<'_>) -> Result<Rc<dyn ByteSource>, WorkerEr
                 validator,
                 signal,
                 block: RefCell::default(),
+                stream: RefCell::default(),
             }))
         }
         (206, None) => whole(url, fetch(url, None, signal.as_ref()).await?, signal.as_ref()).await,
@@ -198,17 +201,27 @@ struct UrlSource {
     signal: Option<AbortSignal>,
     /// The block that small reads came from last, with its offset.
     block: RefCell<Option<(u64, Rc<Vec<u8>>)>>,
+    /// Where large reads come from, one after the other; away while one reads.
+    stream: RefCell<Option<Stream>>,
 }
 
 impl UrlSource {
-    async fn range(&self, start: u64, end: u64) -> Result<Vec<u8>, SourceError> {
-        let failed = |message: String| SourceError::Failed { file: self.name.clone(), message };
-        let signal = self.signal.as_ref();
-        let told = |error: WorkerError| match error {
+    fn failed(&self, message: String) -> SourceError {
+        SourceError::Failed { file: self.name.clone(), message }
+    }
+
+    fn told(&self, error: WorkerError) -> SourceError {
+        match error {
             WorkerError::Aborted => SourceError::Aborted { file: self.name.clone() },
-            error => failed(error.to_string()),
-        };
-        let response = fetch(&self.url, Some((start, end)), signal).await.map_err(told)?;
+            error => self.failed(error.to_string()),
+        }
+    }
+
+    /// The answer to a request for a range, which it really holds.
+    async fn response(&self, start: u64, end: u64) -> Result<Response, SourceError> {
+        let failed = |message| self.failed(message);
+        let told = |error| self.told(error);
+        let response = fetch(&self.url, Some((start, end)), self.signal.as_ref()).await.map_err(told)?;
         let header = |name: &str| response.headers().get(name).ok().flatten();
         if response.status() != 206 {
             return Err(failed(format!("the server answered a range with status {}", response.status())));
@@ -220,13 +233,43 @@ impl UrlSource {
         if self.validator.is_some() && header("etag") != self.validator {
             return Err(failed("the file has changed while it was being read".to_owned()));
         }
-        let bytes = body(&self.url, &response, signal).await.map_err(told)?;
-        match bytes.len() as u64 == end - start {
+        Ok(response)
+    }
+
+    async fn range(&self, start: u64, end: u64) -> Result<Vec<u8>, SourceError> {
+        let response = self.response(start, end).await?;
+        let bytes = body(&self.url, &response, self.signal.as_ref()).await;
+        self.whole(start, (end - start) as usize, bytes.map_err(|error| self.told(error))?)
+    }
+
+    /// Bytes from the stream, or from a new one where that stands elsewhere.
+    async fn streamed(&self, offset: u64, len: usize) -> Result<Vec<u8>, SourceError> {
+        // Not held over the wait: another read takes a stream of its own.
+        let held = self.stream.take().filter(|stream| stream.reaches(offset));
+        let mut stream = match held {
+            Some(stream) => stream,
+            None => {
+                let response = self.response(offset, self.len).await?;
+                let body = response.body().ok_or_else(|| self.failed("the answer has no body".to_owned()))?;
+                Stream::new(&body, offset)
+            }
+        };
+        let bytes = stream.read(offset, len).await;
+        let bytes = bytes.map_err(|error| self.told(failed(&self.url, self.signal.as_ref(), &error)))?;
+        if offset + (len as u64) < self.len {
+            self.stream.replace(Some(stream));
+        }
+        self.whole(offset, len, bytes)
+    }
+
+    /// All bytes that were asked for.
+    fn whole(&self, offset: u64, len: usize, bytes: Vec<u8>) -> Result<Vec<u8>, SourceError> {
+        match bytes.len() == len {
             true => Ok(bytes),
             false => Err(SourceError::Short {
                 file: self.name.clone(),
-                offset: start,
-                expected: end - start,
+                offset,
+                expected: len as u64,
                 found: bytes.len() as u64,
             }),
         }
@@ -257,8 +300,9 @@ impl ByteSource for UrlSource {
             if let Some(bytes) = self.held(offset, end) {
                 return Ok(bytes);
             }
-            if len as u64 >= BLOCK {
-                return self.range(offset, end).await;
+            let soon = self.stream.borrow().as_ref().is_some_and(|stream| stream.reaches(offset));
+            if soon || len >= STREAMED {
+                return self.streamed(offset, len).await;
             }
             let bytes = Rc::new(self.range(offset, (offset + BLOCK).min(self.len)).await?);
             let wanted = bytes[..len].to_vec();
