@@ -1,10 +1,8 @@
 /** What the page lets one change, as a person does it, and what becomes of the next token, against transformers. */
-import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { App, GQA, IDS, opened } from './support/app.ts';
-import { cleanFolder } from './support/cases.ts';
-import { candidates, cellOf, deeper, expectNext, GOLDEN, number, numbers } from './support/panels.ts';
+import { candidates, cellOf, chatty, deeper, expectNext, GOLDEN, number, numbers } from './support/panels.ts';
 import { best, readGolden, rows, softmax, wanted } from './support/tensors.ts';
 import { expect, test } from './support/test.ts';
 
@@ -230,12 +228,9 @@ test('a branch keeps both ways, each as probable as torch says', async ({ page }
 
 test.describe('a chat', () => {
   test('is written by the model’s own template, becomes the prompt, and goes on', async ({ page }) => {
-    const { template, messages, text, ids, next } = GOLDEN.chat;
-    const folder = cleanFolder(GQA, 'chatty');
-    const config = JSON.parse(readFileSync(join(folder, 'tokenizer_config.json'), 'utf8')) as object;
-    writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ ...config, chat_template: template }));
+    const { messages, text, ids, next } = GOLDEN.chat;
     const app = await App.open(page);
-    await app.openByDrop(folder);
+    await app.openByDrop(chatty());
     const panel = await deeper(page, 'Chat');
     await panel.getByRole('button', { name: 'Add a message' }).click();
     for (const [i, { role, content }] of messages.entries()) {

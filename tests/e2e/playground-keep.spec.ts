@@ -203,7 +203,7 @@ test.describe('a reload', () => {
     const app = await opened(page);
     await expect(app.status).toContainText('kept for a reload');
     await page.getByRole('button', { name: 'Settings' }).click();
-    const dialog = page.getByRole('dialog', { name: 'Appearance and language' });
+    const dialog = page.getByRole('dialog', { name: 'Settings' });
     await expect(dialog.getByText(/Kept now: .+, [\d.]+\s.B\./)).toBeVisible();
     await dialog.getByRole('button', { name: 'Forget it' }).click();
     await expect(dialog.getByText('Nothing is kept now.')).toBeVisible();

@@ -1,4 +1,4 @@
-import { expect, type Locator, type Page } from '@playwright/test';
+import { expect, test, type Locator, type Page } from '@playwright/test';
 import { cleanFolder, variant } from './cases.ts';
 import { SITE } from './paths.ts';
 
@@ -35,7 +35,7 @@ export class App {
     return new App(page);
   }
 
-  static async open(page: Page, query = 'device=cpu', site = SITE): Promise<App> {
+  static async open(page: Page, query = deviceQuery(), site = SITE): Promise<App> {
     const app = new App(page);
     // Tests bring their own models.
     await page.goto(`${site}?${query}&empty`);
@@ -113,6 +113,11 @@ export class App {
     await expect(this.page.getByText(/Point at a token to see how it was drawn/)).toBeVisible();
     return this.generated.allTextContents();
   }
+}
+
+/** Asks for the device of the project that a test belongs to. */
+function deviceQuery(): string {
+  return test.info().project.name === 'webgpu' ? 'device=gpu&allow-software' : 'device=cpu';
 }
 
 /** The model that most tests of the page look into, with the prompt of its golden. */

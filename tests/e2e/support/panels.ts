@@ -1,6 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, type Download, type Locator, type Page } from '@playwright/test';
+import { GQA } from './app.ts';
+import { cleanFolder } from './cases.ts';
 
 /** What transformers says of the changes that the page can make (`goldens/page.py`). */
 export interface PageGolden {
@@ -35,6 +37,15 @@ export interface KeptJson {
   readonly changes: readonly unknown[];
   readonly columns: readonly string[];
   readonly rows: readonly (readonly (string | number)[])[];
+}
+
+/** A folder with `llama-gqa` and a chat template, which no fixture has. */
+export function chatty(): string {
+  const folder = cleanFolder(GQA, 'chatty');
+  const path = join(folder, 'tokenizer_config.json');
+  const config = JSON.parse(readFileSync(path, 'utf8')) as object;
+  writeFileSync(path, JSON.stringify({ ...config, chat_template: GOLDEN.chat.template }));
+  return folder;
 }
 
 /** Opens an analysis beneath the bench and gives its panel. */

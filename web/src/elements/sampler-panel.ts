@@ -15,6 +15,8 @@ const DRAWS = 1000;
 /** Vocabularies up to this size are asked for in one go. */
 const WHOLE = 2048;
 const CURVE_POINTS = 32;
+/** How long nothing moves before the curve follows. */
+const RESTS_AFTER_MS = 150;
 
 interface TableWish {
   readonly sampler: Sampler;
@@ -22,6 +24,11 @@ interface TableWish {
   readonly from: number;
   readonly search: string;
   readonly draws: number;
+}
+
+interface CurveWish {
+  readonly sampler: Sampler;
+  readonly position: number;
 }
 
 interface Curve {
@@ -34,7 +41,9 @@ interface Curve {
 @customElement('gb-sampler-panel')
 export class SamplerPanel extends DeepPanel {
   #bench!: Analysis<TableWish, Bench>;
-  #curve!: Analysis<{ sampler: Sampler; position: number }, Curve>;
+  #curve!: Analysis<CurveWish, Curve>;
+  #curved = '';
+  #rest: ReturnType<typeof setTimeout> | undefined;
   protected readonly watch = new Watch(this, () => [this.ws.inspection, this.ws.generation, this.ws.view, this.#bench, this.#curve]);
 
   override connectedCallback(): void {
@@ -46,6 +55,11 @@ export class SamplerPanel extends DeepPanel {
     super.connectedCallback();
   }
 
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    clearTimeout(this.#rest);
+  }
+
   protected override willUpdate(): void {
     const { ws } = this;
     if (!ws.ready) return;
@@ -53,7 +67,23 @@ export class SamplerPanel extends DeepPanel {
     const { position } = ws;
     const { from, search, draws } = ws.view.values;
     this.#bench.want(ws.inspection.version, { sampler, position, from, search, draws: draws ? DRAWS : 0 });
-    this.#curve.want(ws.inspection.version, { sampler, position });
+    this.#wantCurve({ sampler, position });
+  }
+
+  /** The curve is of the whole vocabulary, and waits until the hand rests: the table is not to wait for it. */
+  #wantCurve(wish: CurveWish): void {
+    const { version } = this.ws.inspection;
+    const next = `${version} ${JSON.stringify(wish)}`;
+    if (next === this.#curved) return;
+    const first = this.#curved === '';
+    this.#curved = next;
+    clearTimeout(this.#rest);
+    this.#rest = setTimeout(
+      () => {
+        this.#curve.want(version, wish);
+      },
+      first ? 0 : RESTS_AFTER_MS,
+    );
   }
 
   override render(): TemplateResult {
@@ -125,7 +155,7 @@ export class SamplerPanel extends DeepPanel {
   }
 
   /** Probabilities over the whole vocabulary: all of them where they are few, else at places along a logarithmic axis. */
-  async #readCurve({ sampler, position }: { sampler: Sampler; position: number }, signal: AbortSignal): Promise<Curve> {
+  async #readCurve({ sampler, position }: CurveWish, signal: AbortSignal): Promise<Curve> {
     const { analysis, info } = this.ws.model;
     const ask = async (from: number, count: number): Promise<readonly BenchRow[]> =>
       (await analysis.bench({ ...this.ws.run, sampler, position, from, count, signal })).rows;
