@@ -4,9 +4,10 @@
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use burn_flex::{Flex, FlexTensor};
 
-use crate::cpu::steps::{self, Heads};
+use crate::cpu::steps::{self, Attend, Heads};
 use crate::device::on_cpu;
 use crate::ops::{AttendSpec, Cached, NormSpec};
+use crate::simd::dispatch;
 
 /// The tensor as contiguous `f32` of the CPU, if it is there and not recorded by autodiff.
 pub(crate) fn plain<const D: usize>(tensor: &Tensor<D>) -> Option<FlexTensor> {
@@ -126,6 +127,6 @@ pub(crate) fn attend(
     let (q, keys, values): (&[f32], &[f32], &[f32]) = (q.as_slice()?, keys.as_slice()?, values.as_slice()?);
     let mut out = vec![0.0; q.len()];
     let shape_of_heads = Heads { heads, kv_heads, head_dim, capacity };
-    steps::attend(q, keys, values, shape_of_heads, spec, &mut out);
+    dispatch(Attend { q, keys, values, shape: shape_of_heads, spec, out: &mut out });
     Some(tensor(out, shape))
 }

@@ -2,9 +2,10 @@
 //! activations.
 //!
 //! Sums run in as many chains as a vector register or two have lanes, so that the compiler may keep
-//! them there; and the exponential has no branches, so that loops over it become vector code.
+//! them there; the exponential has no branches, so that loops over it become vector code.
 
 use crate::ops::{AttendSpec, Gate, NormSpec};
+use crate::simd::{BLOCK, Integers, Kernel, dispatch, exp};
 
 /// Chains of a sum.
 const CHAINS: usize = 16;
@@ -29,31 +30,6 @@ fn sum(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
         width /= 2;
     }
     sums[0] + rest
-}
-
-/// `e^x`, to within two units in the last place; 0 below the smallest normal number, and at most 2.2e38. By the way of
-/// Cody and Waite (1980): `2^n` times a polynomial (that of Cephes' `expf`) in what is left.
-#[inline(always)]
-fn exp(x: f32) -> f32 {
-    const NEAREST: f32 = 12_582_912.0;
-    // Comparisons, not `clamp` of a maximum: a NaN stays one.
-    let x = if x > 88.3 { 88.3 } else { x };
-    let tiny = x < -87.3;
-    let x = if tiny { -87.3 } else { x };
-    let shifted = x * std::f32::consts::LOG2_E + NEAREST;
-    let n = shifted - NEAREST;
-    // ln 2 in two parts, the first of which times `n` is exact.
-    let r = x - n * 0.693_359_4 - n * -2.121_944_4e-4;
-    let p = 1.987_569_2e-4;
-    let p = p * r + 1.398_199_9e-3;
-    let p = p * r + 8.333_452e-3;
-    let p = p * r + 4.166_579_6e-2;
-    let p = p * r + 1.666_666_5e-1;
-    let p = p * r + 0.5;
-    let p = p * r * r + r + 1.0;
-    let exponent = (shifted.to_bits().wrapping_sub(NEAREST.to_bits())).wrapping_add(127);
-    let result = p * f32::from_bits(exponent << 23);
-    if tiny { 0.0 } else { result }
 }
 
 /// `tanh(x)`, by the exponential.
@@ -84,17 +60,33 @@ pub(crate) fn norm(x: &[f32], weight: &[f32], bias: Option<&[f32]>, spec: NormSp
 /// Multiplies `out` by the activation of `pre`.
 pub(crate) fn gate(kind: Gate, pre: &[f32], out: &mut [f32]) {
     match kind {
-        Gate::Silu => {
-            for (out, x) in out.iter_mut().zip(pre) {
-                *out *= x / (1.0 + exp(-x));
-            }
-        }
+        Gate::Silu => dispatch(Silu { pre, out }),
         Gate::GeluTanh => {
             // sqrt(2 / pi)
             const SCALE: f32 = 0.797_884_6;
             for (out, x) in out.iter_mut().zip(pre) {
                 *out *= 0.5 * x * (1.0 + tanh(SCALE * (x + 0.044_715 * x * x * x)));
             }
+        }
+    }
+}
+
+/// Multiplies `out` by `pre * sigmoid(pre)`.
+struct Silu<'a> {
+    pre: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Kernel for Silu<'_> {
+    #[inline(always)]
+    fn run<S: Integers>(self, simd: S) {
+        let (pre, pre_rest) = self.pre.as_chunks();
+        let (out, out_rest) = self.out.as_chunks_mut();
+        for (x, out) in pre.iter().zip(out) {
+            simd.silu(x, out);
+        }
+        for (x, out) in pre_rest.iter().zip(out_rest) {
+            *out *= x / (1.0 + exp(-x));
         }
     }
 }
@@ -126,43 +118,75 @@ pub(crate) struct Heads {
 
 /// Attention of queries `[position, head, head_dim]` over keys and values
 /// `[kv_head, capacity, head_dim]` into `out`, of the queries' shape; see [`crate::ops::attend`].
-pub(crate) fn attend(
-    q: &[f32],
-    keys: &[f32],
-    values: &[f32],
-    shape: Heads,
-    spec: AttendSpec,
-    out: &mut [f32],
-) {
-    let Heads { heads, kv_heads, head_dim, capacity } = shape;
-    let mut weights = Vec::with_capacity(capacity);
-    let rows = q.chunks_exact(head_dim).zip(out.chunks_exact_mut(head_dim));
-    for (index, (q, out)) in rows.enumerate() {
-        let (position, head) = (spec.past + index / heads, index % heads);
-        let end = (position + 1).min(capacity);
-        let start = spec.window.map_or(0, |window| end.saturating_sub(window));
-        let group = head * kv_heads / heads;
-        let seen = (group * capacity + start) * head_dim..(group * capacity + end) * head_dim;
+pub(crate) struct Attend<'a> {
+    pub q: &'a [f32],
+    pub keys: &'a [f32],
+    pub values: &'a [f32],
+    pub shape: Heads,
+    pub spec: AttendSpec,
+    pub out: &'a mut [f32],
+}
 
-        weights.clear();
-        let mut most = f32::NEG_INFINITY;
-        for key in keys[seen.clone()].chunks_exact(head_dim) {
-            let score = sum(q, key, |q, k| q * k) * spec.scale;
-            let score = spec.softcap.map_or(score, |cap| cap * tanh(score / cap));
-            most = most.max(score);
-            weights.push(score);
-        }
-        for weight in &mut weights {
-            *weight = exp(*weight - most);
-        }
-        let total = weights.iter().sum::<f32>();
-        out.fill(0.0);
-        for (weight, value) in weights.iter().zip(values[seen].chunks_exact(head_dim)) {
-            let weight = weight / total;
-            for (out, value) in out.iter_mut().zip(value) {
-                *out += weight * value;
+impl Kernel for Attend<'_> {
+    #[inline(always)]
+    fn run<S: Integers>(self, simd: S) {
+        let Self { q, keys, values, shape, spec, out } = self;
+        let Heads { heads, kv_heads, head_dim, capacity } = shape;
+        let mut weights = Vec::with_capacity(capacity.next_multiple_of(BLOCK));
+        let rows = q.chunks_exact(head_dim).zip(out.chunks_exact_mut(head_dim));
+        for (index, (q, out)) in rows.enumerate() {
+            let (position, head) = (spec.past + index / heads, index % heads);
+            let end = (position + 1).min(capacity);
+            let start = spec.window.map_or(0, |window| end.saturating_sub(window));
+            let group = head * kv_heads / heads;
+            let seen = (group * capacity + start) * head_dim..(group * capacity + end) * head_dim;
+
+            weights.clear();
+            let mut most = f32::NEG_INFINITY;
+            for key in keys[seen.clone()].chunks_exact(head_dim) {
+                let score = dot(simd, q, key) * spec.scale;
+                let score = spec.softcap.map_or(score, |cap| cap * tanh(score / cap));
+                most = most.max(score);
+                weights.push(score);
+            }
+            weights.iter_mut().for_each(|weight| *weight -= most);
+            weights.resize(weights.len().next_multiple_of(BLOCK), f32::NEG_INFINITY);
+            for block in weights.as_chunks_mut().0 {
+                simd.exp(block);
+            }
+            let total = weights.iter().sum::<f32>();
+            out.fill(0.0);
+            for (weight, value) in weights.iter().zip(values[seen].chunks_exact(head_dim)) {
+                add_scaled(simd, value, weight / total, out);
             }
         }
+    }
+}
+
+/// The product of two vectors.
+#[inline(always)]
+fn dot<S: Integers>(simd: S, a: &[f32], b: &[f32]) -> f32 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks(), b.as_chunks());
+    let mut sums = simd.start();
+    for (a, b) in a.iter().zip(b) {
+        sums = simd.dot_wide(simd.load_f32(a), b, sums);
+    }
+    let mut rest = 0.0;
+    for (a, b) in a_rest.iter().zip(b_rest) {
+        rest += a * b;
+    }
+    simd.sum(simd.narrow(sums)) + rest
+}
+
+/// Adds a vector times `factor`.
+#[inline(always)]
+fn add_scaled<S: Integers>(simd: S, x: &[f32], factor: f32, out: &mut [f32]) {
+    let ((x, x_rest), (out, out_rest)) = (x.as_chunks(), out.as_chunks_mut());
+    for (x, out) in x.iter().zip(out) {
+        simd.add_scaled(x, factor, out);
+    }
+    for (x, out) in x_rest.iter().zip(out_rest) {
+        *out += x * factor;
     }
 }
 

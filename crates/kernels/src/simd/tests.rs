@@ -62,6 +62,34 @@ impl Kernel for &Check {
         let mut scaled = [0.0; BLOCK];
         simd.store(simd.load_f32(&self.x), -2.0, &mut scaled);
         assert_same("store", scaled, self.x.map(|x| x * -2.0));
+        let mut out = self.x;
+        simd.add_scaled(&signed, 0.25, &mut out);
+        // Exact whether fused or not.
+        assert_same(
+            "add_scaled",
+            out.map(|x| x.round()),
+            core::array::from_fn(|i| (self.x[i] + signed[i] * 0.25).round()),
+        );
+        let powers = signed.map(|x| x * 0.7);
+        let mut out = powers;
+        simd.exp(&mut out);
+        let near =
+            |got: f32, want: f64| (f64::from(got) - want).abs() <= 4.0 * f64::from(f32::EPSILON) * want.abs();
+        assert!(
+            out.iter()
+                .zip(powers)
+                .all(|(got, x)| near(*got, f64::from(x.min(EXP_MOST)).exp()) || x < EXP_LEAST)
+        );
+        let mut ends = [0.0; BLOCK];
+        ends[..4].copy_from_slice(&[f32::NEG_INFINITY, f32::NAN, f32::INFINITY, -87.4]);
+        simd.exp(&mut ends);
+        assert!(ends[0] == 0.0 && ends[1].is_nan() && ends[2] > 1e38 && ends[3] == 0.0 && ends[4] == 1.0);
+        let mut out = self.x;
+        simd.silu(&powers, &mut out);
+        let silu = |x: f32, gate: f32| f64::from(x) * f64::from(gate) / (1.0 + f64::from(-gate).exp());
+        // Further off results are too small to be held with all their digits.
+        let far = |x: f32| x.abs() > 40.0;
+        assert!((0..BLOCK).all(|i| near(out[i], silu(self.x[i], powers[i])) || far(powers[i])));
         self.integers(simd, nibbles);
     }
 }

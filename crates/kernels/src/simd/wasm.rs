@@ -2,7 +2,7 @@
 
 use core::arch::wasm32::*;
 
-use super::{BLOCK, Integers, NEAREST, PAIRS, Simd};
+use super::{BLOCK, EXP_LEAST, EXP_MOST, EXP_TERMS, Integers, LN_2, NEAREST, PAIRS, Simd};
 
 #[cfg(feature = "relaxed-simd")]
 pub(super) mod relaxed;
@@ -63,6 +63,34 @@ fn load<T: Copy, const N: usize>(x: &[T; N], i: usize) -> v128 {
     assert!((i + 1) * 16 <= N * size_of::<T>());
     // SAFETY: `v128.load` needs no alignment, and the 16 bytes lie inside the array.
     unsafe { v128_load(x.as_ptr().cast::<v128>().add(i)) }
+}
+
+/// Writes register `i` of a block.
+#[inline(always)]
+fn put(out: &mut [f32; BLOCK], i: usize, lanes: v128) {
+    let out = &mut out[4 * i..][..4];
+    // SAFETY: `v128.store` needs no alignment, and `out` has four numbers.
+    unsafe { v128_store(out.as_mut_ptr().cast(), lanes) }
+}
+
+/// As [`super::exp`], lane by lane.
+#[inline(always)]
+fn exp(x: v128) -> v128 {
+    let (most, least, nearest) = (f32x4_splat(EXP_MOST), f32x4_splat(EXP_LEAST), f32x4_splat(NEAREST));
+    let x = v128_bitselect(most, x, f32x4_gt(x, most));
+    let tiny = f32x4_lt(x, least);
+    let x = v128_bitselect(least, x, tiny);
+    let shifted = f32x4_add(f32x4_mul(x, f32x4_splat(std::f32::consts::LOG2_E)), nearest);
+    let n = f32x4_sub(shifted, nearest);
+    let r = f32x4_sub(x, f32x4_mul(n, f32x4_splat(LN_2[0])));
+    let r = f32x4_sub(r, f32x4_mul(n, f32x4_splat(LN_2[1])));
+    let mut p = f32x4_splat(EXP_TERMS[0]);
+    for term in &EXP_TERMS[1..] {
+        p = f32x4_add(f32x4_mul(p, r), f32x4_splat(*term));
+    }
+    let p = f32x4_add(f32x4_add(f32x4_mul(f32x4_mul(p, r), r), r), f32x4_splat(1.0));
+    let exponent = i32x4_add(i32x4_sub(shifted, nearest), i32x4_splat(127));
+    v128_andnot(f32x4_mul(p, i32x4_shl(exponent, 23)), tiny)
 }
 
 impl Simd for Simd128 {
@@ -158,11 +186,34 @@ impl Simd for Simd128 {
     }
 
     #[inline(always)]
+    fn add_scaled(self, x: &[f32; BLOCK], factor: f32, out: &mut [f32; BLOCK]) {
+        let factor = f32x4_splat(factor);
+        for i in 0..REGISTERS {
+            put(out, i, f32x4_add(load(out, i), f32x4_mul(load(x, i), factor)));
+        }
+    }
+
+    #[inline(always)]
+    fn exp(self, x: &mut [f32; BLOCK]) {
+        for i in 0..REGISTERS {
+            put(x, i, exp(load(x, i)));
+        }
+    }
+
+    #[inline(always)]
+    fn silu(self, x: &[f32; BLOCK], out: &mut [f32; BLOCK]) {
+        for i in 0..REGISTERS {
+            let x = load(x, i);
+            let gate = f32x4_div(x, f32x4_add(f32x4_splat(1.0), exp(f32x4_neg(x))));
+            put(out, i, f32x4_mul(load(out, i), gate));
+        }
+    }
+
+    #[inline(always)]
     fn store(self, block: Self::Block, factor: f32, out: &mut [f32; BLOCK]) {
         let factor = f32x4_splat(factor);
         for (i, lanes) in block.into_iter().enumerate() {
-            // SAFETY: `v128.store` needs no alignment, and 4 * i + 4 <= 32.
-            unsafe { v128_store(out.as_mut_ptr().add(4 * i).cast(), f32x4_mul(lanes, factor)) }
+            put(out, i, f32x4_mul(lanes, factor));
         }
     }
 }
