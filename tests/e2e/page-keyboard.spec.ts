@@ -1,6 +1,7 @@
 /** The page without a mouse. */
 import type { Locator, Page } from '@playwright/test';
 import { IDS, opened } from './support/app.ts';
+import { SITE } from './support/paths.ts';
 import { expect, test } from './support/test.ts';
 
 test.describe('by keyboard alone', () => {
@@ -41,6 +42,24 @@ test.describe('by keyboard alone', () => {
     await page.keyboard.press('Escape');
     await expect(dialog).toBeHidden();
     await expect(button).toBeFocused();
+  });
+
+  test('the tour is walked and left, and the focus stays with it', async ({ page }) => {
+    await page.goto(`${SITE}?device=cpu`);
+    const start = page.getByRole('button', { name: /Show me around/ });
+    await expect(start).toBeEnabled();
+    await start.focus();
+    await page.keyboard.press('Enter');
+    const tour = page.locator('gb-tour').getByRole('dialog');
+    await expect(tour.getByRole('heading')).toBeFocused();
+    await expect(start).toBeHidden();
+    await tabTo(page, tour.getByRole('button', { name: 'Next' }));
+    await page.keyboard.press('Enter');
+    await expect(tour).toContainText('2 of 6');
+    await expect(tour.getByRole('heading')).toBeFocused();
+    await page.keyboard.press('Escape');
+    await expect(tour).toBeHidden();
+    await expect(page.getByText('Examples', { exact: true })).toBeFocused();
   });
 
   test('focus can be seen wherever it goes', async ({ page }) => {

@@ -73,6 +73,11 @@ export class ExampleMenu extends View {
     `,
   ];
 
+  /** Where the focus goes when the tour or the introduction, which can be found here again, has gone. */
+  override focus(): void {
+    this.details.querySelector('summary')?.focus();
+  }
+
   override render(): TemplateResult {
     return html`<details @focusout=${this.#onLeave} @keydown=${this.#onKey}>
       <summary>${t('example.title')}</summary>
@@ -108,7 +113,7 @@ export class ExampleMenu extends View {
     if (event.key !== 'Escape' || !this.details.open) return;
     event.preventDefault();
     this.details.open = false;
-    this.details.querySelector('summary')?.focus();
+    this.focus();
   };
 }
 

@@ -111,8 +111,10 @@ export class Intro extends View {
     </section>`;
   }
 
-  readonly #hide = (): void => {
+  readonly #hide = (event: Event): void => {
     this.away = true;
+    const root = this.getRootNode();
+    if (event.type === 'click' && root instanceof ShadowRoot) root.querySelector<HTMLElement>('gb-example-menu')?.focus();
     try {
       localStorage.setItem(KEY, HIDDEN);
     } catch {

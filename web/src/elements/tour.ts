@@ -167,6 +167,8 @@ export class Tour extends View {
   readonly #end = (): void => {
     this.at = null;
     this.#mark(null);
+    const root = this.getRootNode();
+    if (root instanceof ShadowRoot) root.querySelector<HTMLElement>('gb-example-menu')?.focus();
   };
 
   readonly #onKey = (event: KeyboardEvent): void => {

@@ -154,4 +154,8 @@ export const controls = css`
   input[type='range'] {
     accent-color: var(--accent);
   }
+  input[type='checkbox'] {
+    width: 0.9rem;
+    height: 0.9rem;
+  }
 `;
