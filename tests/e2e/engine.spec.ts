@@ -1,4 +1,7 @@
-/** The engine in the browser against HF transformers, through `glassbox.js`: every fixture in every form. */
+/**
+ * The engine in the browser against HF transformers, through `glassbox.js`: every fixture in every form, with activations as
+ * they are. What comes of rounding them is in `modules.spec.ts`.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EditSpec } from 'glassbox';
@@ -9,11 +12,6 @@ import { FIXTURES, HAVE_STORIES, HOUSE, STORIES } from './support/paths.ts';
 import { best, distance, divergence, readGolden, rows, softmax, sum, wanted, type HostTensor } from './support/tensors.ts';
 import { expect, test } from './support/test.ts';
 
-/**
- * Where a kernel rounds activations (quantised weights on the CPU), values are further from the dequantised weights'
- * than these models' tolerances, but not the distribution of the next token: in nats.
- */
-const ROUNDED = { pattern: 1e-3, values: 2e-2, divergence: 1e-4 };
 /** Weights of 16 bits on a GPU, whose kernels widen them: the same in nats. */
 const HALVES = 1e-3;
 /** Hidden states are not bounded as probabilities are; the goldens' logits have the same tolerance. */
@@ -73,23 +71,18 @@ for (const one of VARIANTS) {
     });
 
     test('computes the same logits, attention and hidden states', async ({ engine, backend }) => {
-      const rounded = backend === 'cpu' && gguf?.dtype.startsWith('Q') === true;
       const { dtypes } = await engine.variant(one);
       const capture = [...golden.keys()].filter((name) => !name.startsWith('edits.'));
       const { tensors } = await engine.trace({ tokens, capture });
       expect([...tensors.keys()].sort()).toEqual([...capture].sort());
       for (const [name, tensor] of tensors) {
         const { logits, pattern } = described.tolerance;
-        const strict = name === 'logits' ? logits : PATTERN.test(name) ? pattern : RESIDUAL;
-        const tolerance = !rounded ? strict : PATTERN.test(name) ? ROUNDED.pattern : ROUNDED.values;
+        const tolerance = name === 'logits' ? logits : PATTERN.test(name) ? pattern : RESIDUAL;
         expect.soft(distance(tensor, wanted(golden, name)), name).toBeLessThanOrEqual(tolerance);
         if (PATTERN.test(name)) expectAttention(tensor, name);
       }
       const halves = backend === 'webgpu' && ('F16' in dtypes || 'BF16' in dtypes);
-      if (rounded || halves) {
-        const nats = divergence(wanted(golden, 'logits'), wanted(tensors, 'logits'));
-        expect(nats).toBeLessThanOrEqual(rounded ? ROUNDED.divergence : HALVES);
-      }
+      if (halves) expect(divergence(wanted(golden, 'logits'), wanted(tensors, 'logits'))).toBeLessThanOrEqual(HALVES);
     });
 
     test('captures by kind, and nothing that was not asked for', async ({ engine }) => {
@@ -222,12 +215,11 @@ test.describe('the house model', () => {
     expect(steps.map(({ text }) => text).join('')).toBe(house.greedy.text);
   });
 
-  test('computes from its GGUF file, which the page opens, what transformers computes from those weights', async ({ engine, backend }) => {
+  test('computes from its GGUF file, which the page opens, what transformers computes from those weights', async ({ engine }) => {
     await engine.files('house.gguf', [join(HOUSE, house.gguf.file)]);
     const golden = readGolden(join(folder, house.gguf.golden));
     const { tensors } = await engine.trace({ tokens, capture: ['logits'] });
-    const limit = backend === 'cpu' ? ROUNDED.divergence : 1e-6;
-    expect(divergence(wanted(golden, 'logits'), wanted(tensors, 'logits'))).toBeLessThanOrEqual(limit);
+    expect(divergence(wanted(golden, 'logits'), wanted(tensors, 'logits'))).toBeLessThanOrEqual(1e-6);
   });
 });
 

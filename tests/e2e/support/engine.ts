@@ -48,22 +48,26 @@ export class EngineInPage {
     return new EngineInPage(page, device);
   }
 
-  /** Opens a fixture, unless it is open. */
-  async variant({ title, folder, files }: Variant): Promise<ModelInfo> {
+  /** Opens a fixture, unless it is open, to compute with activations as they are or rounded where that is faster. */
+  async variant({ title, folder, files }: Variant, exact = true): Promise<ModelInfo> {
     if (this.#info && this.#open === title) return this.#info;
     return this.files(
       title,
       files.map((file) => join(folder, file)),
+      exact,
     );
   }
 
   /** Opens the files at these paths. */
-  async files(title: string, paths: readonly string[]): Promise<ModelInfo> {
+  async files(title: string, paths: readonly string[], exact = true): Promise<ModelInfo> {
     this.#open = '';
-    this.#info = await this.page.evaluate(async (packed) => {
-      window.model = await window.gb.open(window.unpack(packed));
-      return window.model.info;
-    }, packFiles(paths));
+    this.#info = await this.page.evaluate(
+      async ([packed, exact]) => {
+        window.model = await window.gb.open(window.unpack(packed), { exact });
+        return window.model.info;
+      },
+      [packFiles(paths), exact] as const,
+    );
     this.#open = title;
     return this.#info;
   }

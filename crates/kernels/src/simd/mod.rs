@@ -205,6 +205,7 @@ pub(crate) trait Bytes: Integers {
 
 /// Which products of bytes are quicker than those of 16 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code, reason = "which there are is known of some targets when they are compiled")]
 pub(crate) enum ByteProducts {
     /// None: there is no instruction for them.
     None,
