@@ -1,8 +1,10 @@
 /** What is kept: files of every kind, links, and what a reload brings back. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Locator, Page } from '@playwright/test';
 import { App, GQA, IDS, opened, TEXT } from './support/app.ts';
 import { cleanFolder } from './support/cases.ts';
+import { Hub } from './support/hub.ts';
 import { HOUSE, SITE } from './support/paths.ts';
 import { candidates, deeper, keep, numbers, saved, type KeptJson } from './support/panels.ts';
 import { distance, floats, readGolden, rows, wanted, type HostTensor } from './support/tensors.ts';
@@ -180,6 +182,37 @@ test.describe('a link', () => {
     expect(await again.ids()).toEqual(await app.ids());
     await context.close();
   });
+});
+
+test('a link to files of another machine asks nothing of it before the reader agrees', async ({ page }) => {
+  const hub = await Hub.start();
+  try {
+    const url = hub.add('/owner/model/resolve/main/model.gguf', readFileSync(join(GQA.folder, 'model-f32.gguf')));
+    const app = await App.open(page);
+    const field = page.getByRole('textbox', { name: /address/ });
+    await field.fill(url);
+    await field.press('Enter');
+    await app.pictured();
+    await app.write(TEXT);
+    await page.getByRole('button', { name: 'Share' }).click();
+    const link = await page.getByRole('textbox', { name: /^Link to this page/ }).inputValue();
+    await page.evaluate(() => {
+      localStorage.clear();
+    });
+    await page.goto('about:blank');
+    const asked = hub.seen.length;
+    await page.goto(link.replace('#', '?device=cpu#'));
+    await expect(page.getByText(`This link wants model files from ${new URL(url).host}.`)).toBeVisible();
+    await expect(app.status).toContainText('CPU');
+    expect(hub.seen.length, 'requests before the answer').toBe(asked);
+    await page.getByRole('button', { name: 'Fetch them' }).click();
+    await app.pictured();
+    expect(await app.ids()).toEqual(IDS);
+    expect(hub.seen.length).toBeGreaterThan(asked);
+    await expect(page.getByText(/This link wants/)).toHaveCount(0);
+  } finally {
+    hub.stop();
+  }
 });
 
 test.describe('a reload', () => {

@@ -95,6 +95,23 @@ export const appStyles = css`
   .messages {
     padding: 0 var(--page);
   }
+  .ask {
+    display: flex;
+    flex-wrap: wrap;
+    align-items: center;
+    gap: 0.5rem;
+    margin-block: 0.75rem;
+    padding: 0.6rem 1rem;
+    border: 1px solid var(--rule);
+    border-inline-start: 4px solid var(--accent);
+    border-radius: 8px;
+    background: var(--surface);
+  }
+  .ask p {
+    flex: 1 1 20rem;
+    margin: 0;
+    overflow-wrap: anywhere;
+  }
   .task {
     margin-block: 0.75rem;
   }

@@ -80,7 +80,7 @@ export class App extends View {
       </header>
       <div class="messages">
         <gb-notices .notices=${notices} @gb-dismiss=${this.#onDismiss}></gb-notices>
-        ${task ? progress(task) : nothing}
+        ${this.#ws.asks.length > 0 ? this.#ask(this.#ws.asks) : nothing} ${task ? progress(task) : nothing}
       </div>
       <main @gb-open=${this.#onOpen} @gb-reading=${this.#onReading} @gb-keep-failed=${this.#onFailed}>
         ${model || pictured ? this.#workbench(model?.info) : this.#welcome()}
@@ -105,6 +105,16 @@ export class App extends View {
             <button type="button" @click=${this.#show('open')}>${t('app.openModel')}</button>`
         : nothing}
       <button type="button" class="quiet" @click=${this.#show('settings')}>${t('settings.open')}</button>`;
+  }
+
+  /** A link that wants files from other machines waits for the reader's word. */
+  #ask(hosts: readonly string[]): TemplateResult {
+    const answer = (agreed: boolean) => () => void this.#ws.answer(agreed);
+    return html`<section class="ask" aria-labelledby="ask">
+      <p id="ask">${t('ask.text', { hosts: hosts.join(', ') })}</p>
+      <button type="button" class="primary" @click=${answer(true)}>${t('ask.yes')}</button>
+      <button type="button" @click=${answer(false)}>${t('ask.no')}</button>
+    </section>`;
   }
 
   /** Nothing while the site's own model is on its way: it is there in a moment. */

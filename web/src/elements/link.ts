@@ -114,7 +114,7 @@ function adapter(raw: unknown): LinkedAdapter[] {
 }
 
 function addresses(raw: unknown): string[] {
-  return list(raw, 64).filter((url): url is string => typeof url === 'string' && /^https?:\/\//.test(url));
+  return list(raw, 64).filter((url): url is string => typeof url === 'string' && /^https?:\/\//.test(url) && URL.canParse(url));
 }
 
 function origin(raw: unknown): ModelOrigin {

@@ -46,6 +46,7 @@ export class Workspace extends Store {
   #provenance: Provenance & { readonly of: readonly unknown[] } = { of: [], lines: [], data: {} };
   #origin: ModelOrigin | null = null;
   #fingerprint = '';
+  #asks: { readonly hosts: readonly string[]; readonly origin: ModelOrigin & { readonly kind: 'urls' } } | null = null;
   #house: HouseModel | null = null;
   #opensHouse = false;
   #model: Model | undefined;
@@ -91,6 +92,10 @@ export class Workspace extends Store {
   }
   get house(): HouseModel | null {
     return this.#house;
+  }
+  /** The machines that a link wants model files from, until the reader has answered. */
+  get asks(): readonly string[] {
+    return this.#asks?.hosts ?? [];
   }
   /** Whether the model is from files of the reader's own. */
   get local(): boolean {
@@ -144,7 +149,13 @@ export class Workspace extends Store {
       this.#opensHouse = false;
       this.changed();
     } else if (origin?.kind === 'urls') {
-      await this.open({ urls: origin.urls }, this.#pending?.model?.name ?? '', origin);
+      const foreign = origin.urls.filter((url) => new URL(url).origin !== location.origin);
+      // A link may come from anyone: no other machine is asked for anything before the reader agrees.
+      if (location.hash !== '' && foreign.length > 0) {
+        this.#asks = { hosts: [...new Set(foreign.map((url) => new URL(url).host))], origin };
+        this.changed();
+        await this.session.start();
+      } else await this.open({ urls: origin.urls }, this.#pending?.model?.name ?? '', origin);
     } else if (this.#pending?.model) {
       const { name, fingerprint } = this.#pending.model;
       const kept = await this.files.read();
@@ -156,6 +167,20 @@ export class Workspace extends Store {
       this.changed();
       await this.session.start();
     }
+  }
+
+  /** The reader's answer to {@link asks}; where they decline, the site's own model is opened. */
+  async answer(agreed: boolean): Promise<void> {
+    const asked = this.#asks;
+    this.#asks = null;
+    this.changed();
+    if (asked && agreed) {
+      await this.open({ urls: asked.origin.urls }, this.#pending?.model?.name ?? '', asked.origin);
+      return;
+    }
+    this.#pending = null;
+    history.replaceState(null, '', location.pathname + location.search);
+    await this.openHouse();
   }
 
   openHouse(): Promise<boolean> {

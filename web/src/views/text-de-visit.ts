@@ -28,5 +28,8 @@ export const deVisit: Readonly<Record<keyof typeof enVisit, string>> = {
   'grid.role': 'Was er tut',
   'grid.figure': 'Attention aller Heads',
   'next.figure': 'Nächstes Token',
+  'ask.text': 'Dieser Link möchte Modelldateien von {hosts}. Bevor du zustimmst, wird dieser Server nichts gefragt.',
+  'ask.yes': 'Holen',
+  'ask.no': 'Jetzt nicht',
   'error.original': 'Im Wortlaut der Engine:',
 };

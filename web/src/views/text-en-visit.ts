@@ -26,5 +26,8 @@ export const enVisit = {
   'grid.role': 'What it does',
   'grid.figure': 'Attention of all heads',
   'next.figure': 'Next token',
+  'ask.text': 'This link wants model files from {hosts}. Nothing is asked of that server before you agree.',
+  'ask.yes': 'Fetch them',
+  'ask.no': 'Not now',
   'error.original': 'The engine’s own words:',
 } as const;
