@@ -1,6 +1,5 @@
 import { forgetDevices, type EditSpec, type HeadsReport, type Model, type ModelSource, type Surprisals } from '../client/index.js';
 import { currentLanguage } from '../views/environment.js';
-import { tokenText } from '../views/label.js';
 import { t } from '../views/text.js';
 import { Analysis } from './analysis.js';
 import { Branching } from './branching.js';
@@ -11,6 +10,7 @@ import { houseModel, readRecorded, type HouseModel } from './house.js';
 import { Inspection } from './inspection.js';
 import { KeptFiles } from './kept-files.js';
 import { checked, fromFragment, toFragment, type ModelOrigin, type PageState } from './link.js';
+import { provenanceOf, type Provenance } from './provenance.js';
 import { Session } from './session.js';
 import { Settings, type SettingValues } from './settings.js';
 import { Store } from './store.js';
@@ -21,12 +21,6 @@ const REMEMBER_AFTER_MS = 400;
 const KEY = 'glassbox.session';
 /** Longest prompt whose ids are part of a link. */
 const LINKED_IDS = 600;
-
-/** What a picture is of: lines for its caption, and the same as data. */
-export interface Provenance {
-  readonly lines: readonly string[];
-  readonly data: Readonly<Record<string, unknown>>;
-}
 
 /** Everything that is on the page, and what was there before. */
 export class Workspace extends Store {
@@ -258,30 +252,8 @@ export class Workspace extends Store {
   /** What a picture is of, in words and as data. */
   provenance(): Provenance {
     const of = [this.inspection.version, this.#fingerprint, this.edits.list, this.generation.sampler, currentLanguage()];
-    if (!of.every((part, i) => part === this.#provenance.of[i])) this.#provenance = { of, ...this.#prove() };
+    if (!of.every((part, i) => part === this.#provenance.of[i])) this.#provenance = { of, ...provenanceOf(this, this.#model?.info.name) };
     return this.#provenance;
-  }
-
-  #prove(): Provenance {
-    const info = this.#model?.info;
-    const { sampler } = this.generation;
-    const tokens = this.inspection.picture?.tokens ?? [];
-    const prompt = tokens.map((token) => tokenText(token)).join('');
-    const changes = this.edits.list.length;
-    const lines = [
-      t('figure.model', { name: info?.name ?? '–', fingerprint: this.#fingerprint.slice(0, 16) || '–' }),
-      t('figure.prompt', { prompt }),
-      t('figure.seed', { seed: sampler.seed, changes }),
-    ];
-    const data = {
-      model: info?.name,
-      fingerprint: this.#fingerprint,
-      tokens: tokens.map(({ id }) => id),
-      text: this.inspection.text,
-      changes: this.edits.list,
-      sampler,
-    };
-    return { lines, data };
   }
 
   /** Tests and times the device anew, as after an update of its driver. */
