@@ -2,7 +2,8 @@
 //! floating-point operations per second, with activations in f32 and (on the CPU) in 16 bits, beside
 //! burn's own dense product.
 //!
-//! `cargo run --profile <optimised> -p glassbox-kernels --example products -- [cpu|gpu] [rows columns]`
+//! `products [cpu|gpu] [rows columns]` prints them; `products json` prints what `RESULTS.md` shows, beside a
+//! plain loop over the widened weights and the speed of reading memory.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -17,6 +18,9 @@ const TOKENS: [usize; 4] = [1, 4, 16, 64];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    if args.first().is_some_and(|arg| arg == "json") {
+        return Ok(report()?);
+    }
     let device = match args.first().map(String::as_str) {
         None | Some("cpu") => Device::flex(),
         #[cfg(feature = "gpu")]
@@ -46,6 +50,71 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         measure("burn", &dense, &device, |x| x.matmul(weight.clone()));
     }
     Ok(())
+}
+
+/// Prints the products of one shape, too large for the caches when in `f32`, as JSON.
+fn report() -> Result<(), KernelError> {
+    let (device, [rows, columns]) = (Device::flex(), [8192, 2048]);
+    let types = [DType::F32, DType::F16, DType::Q8_0, DType::Q4_0, DType::Q4_K, DType::Q6_K];
+    let mut lines = Vec::new();
+    for tokens in [1, 64] {
+        let x: Vec<f32> = (0..tokens * columns).map(|i| (i % 17) as f32 / 17.0 - 0.5).collect();
+        let on_device = Tensor::from_data(TensorData::new(x.clone(), [tokens, columns]), &device);
+        for dtype in types {
+            let matrix = build(&device, dtype, rows, columns)?;
+            for precision in [Precision::F32, Precision::Int16, Precision::Int8] {
+                let matrix = matrix.with_precision(precision);
+                if matrix.precision() == precision {
+                    let seconds = best(&device, || black_box(matrix.linear(on_device.clone())));
+                    lines.push(line(&format!("{dtype} {precision:?}"), tokens, seconds, matrix.bytes()));
+                }
+            }
+        }
+        let weights = build(&device, DType::F32, rows, columns)?.dequantise().into_data();
+        let weights: &[f32] = weights.as_slice().expect("the weights are f32");
+        let start = Instant::now();
+        black_box(plain(weights, &x, columns));
+        let seconds = start.elapsed().as_secs_f64();
+        lines.push(line("plain loop", tokens, seconds, size_of_val(weights) as u64));
+    }
+    println!(
+        "{{\"rows\": {rows}, \"columns\": {columns}, \"memoryBytesPerSecond\": {:.0}, \"products\": [\n  {}\n]}}",
+        memory(),
+        lines.join(",\n  ")
+    );
+    Ok(())
+}
+
+fn line(name: &str, tokens: usize, seconds: f64, bytes: u64) -> String {
+    format!("{{\"name\": \"{name}\", \"tokens\": {tokens}, \"seconds\": {seconds:.7}, \"bytes\": {bytes}}}")
+}
+
+/// The product as its definition says it, one number after the other.
+fn plain(weights: &[f32], x: &[f32], columns: usize) -> Vec<f32> {
+    let rows = |x: &[f32]| {
+        let x = x.to_vec();
+        let product = move |row: &[f32]| row.iter().zip(&x).fold(0.0, |sum, (w, x)| sum + w * x);
+        weights.chunks_exact(columns).map(product).collect::<Vec<f32>>()
+    };
+    x.chunks_exact(columns).flat_map(rows).collect()
+}
+
+/// Bytes of memory that one thread reads in a second, at best.
+fn memory() -> f64 {
+    let words = vec![1u64; 32 << 20];
+    let mut best = f64::MAX;
+    for _ in 0..5 {
+        let start = Instant::now();
+        let mut sums = [0u64; 16];
+        for words in words.as_chunks::<16>().0 {
+            for (sum, word) in sums.iter_mut().zip(words) {
+                *sum = sum.wrapping_add(*word);
+            }
+        }
+        black_box(sums);
+        best = best.min(start.elapsed().as_secs_f64());
+    }
+    size_of_val(&words[..]) as f64 / best
 }
 
 /// A matrix of arbitrary small weights.

@@ -32,10 +32,20 @@ pub fn run(project: &Project, arguments: &[OsString]) -> Result<()> {
             site::dist(project, &site::Options::default())?;
         }
         models(project)?;
+        kernels(project)?;
     }
     let here = env::current_dir().context("the current folder cannot be read")?;
     let command = command.env("GLASSBOX_BENCH_CACHE", project.bench_cache()).env("GLASSBOX_BENCH_HERE", here);
     arguments.iter().fold(command, Cmd::arg).within(&folder).run()
+}
+
+/// Times every product natively, for the report: seconds, besides the build that the tests share.
+fn kernels(project: &Project) -> Result<()> {
+    let build = Cmd::cargo().args("build --locked --workspace --exclude glassbox-worker --example products");
+    build.env("CARGO_TARGET_DIR", &project.target).within(&project.root).run()?;
+    let printed = Cmd::new(project.target.join("debug/examples/products")).arg("json").capture()?;
+    let path = project.bench().join("results/kernels.json");
+    fs::write(&path, printed).with_context(|| format!("{} cannot be written", path.display()))
 }
 
 /// Makes the models that are not there yet: 3 GB, in some minutes.

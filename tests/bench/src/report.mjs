@@ -44,7 +44,9 @@ export async function report(results, folder) {
     download(rows),
     site(results),
     await crates(folder),
+    await kernels(folder),
     await comparisons(folder),
+    await tried(folder),
     notMeasured(results),
     method(results),
   ];
@@ -273,6 +275,56 @@ async function crates(folder) {
   });
   const about = `From the function names of a build of commit \`${commit}\` that kept them; generic code counts for the crate that`;
   return ['### What is in the modules', '', about, 'wrote it, not for the one that asked for it.', '', parts.join('\n\n')].join('\n');
+}
+
+/**
+ * The products alone, natively.
+ *
+ * @param {string} folder
+ */
+async function kernels(folder) {
+  const text = await readFile(join(folder, 'kernels.json'), 'utf8').catch(() => null);
+  if (text === null) return '';
+  /** @type {{ rows: number, columns: number, memoryBytesPerSecond: number, products: Product[] }} */
+  const { rows, columns, memoryBytesPerSecond, products } = JSON.parse(text);
+  const found = (/** @type {string} */ name, /** @type {number} */ tokens) =>
+    products.find((product) => product.name === name && product.tokens === tokens);
+  const plain = (/** @type {number} */ tokens) => found('plain loop', tokens)?.seconds ?? Number.NaN;
+  const names = [...new Set(products.map(({ name }) => name))].filter((name) => name !== 'plain loop');
+  const lines = names.map((name) => {
+    const [one, many] = [found(name, 1), found(name, 64)];
+    if (!one || !many) return [name];
+    return [
+      name,
+      (1e3 * one.seconds).toFixed(2),
+      (plain(1) / one.seconds).toFixed(1),
+      (one.bytes / one.seconds / memoryBytesPerSecond).toFixed(2),
+      (1e3 * many.seconds).toFixed(1),
+      (plain(64) / many.seconds).toFixed(1),
+      ((rows * columns * 64) / many.seconds / 1e9).toFixed(0),
+    ];
+  });
+  return [
+    '## Products alone',
+    '',
+    `Natively, one thread, weights \`[${rows}, ${columns}]\`, in the tests' build: the best of many runs. *of plain* is how many times`,
+    'faster than one loop over the widened weights, *of memory* the share of the speed at which one thread reads memory',
+    `(${(memoryBytesPerSecond / 1e9).toFixed(1)} GB/s); what fits in the caches can exceed it. The last column is in billions of multiplications a second.`,
+    '',
+    table(['weights, activations', '1 token, ms', 'of plain', 'of memory', '64 tokens, ms', 'of plain', '10⁹/s'], lines),
+  ].join('\n');
+}
+
+/** @typedef {{ name: string, tokens: number, seconds: number, bytes: number }} Product */
+
+/**
+ * What did not help.
+ *
+ * @param {string} folder of the results
+ */
+async function tried(folder) {
+  const text = await readFile(join(folder, '../tried.md'), 'utf8').catch(() => '');
+  return text === '' ? '' : `## Tried, and not kept\n\n${text.trim()}`;
 }
 
 /** @param {string} folder */
