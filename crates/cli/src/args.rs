@@ -216,6 +216,9 @@ pub struct Bench {
     /// Where to compute.
     #[arg(long, value_enum, default_value = "cpu")]
     pub backend: Backend,
+    /// Compute with burn's own operations instead of this project's kernels, to compare.
+    #[arg(long)]
+    pub plain: bool,
 }
 
 #[derive(Debug, ClapArgs)]

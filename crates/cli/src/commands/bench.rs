@@ -9,6 +9,7 @@ use crate::{args::Bench, error::CliError, files};
 
 pub async fn run(args: Bench) -> Result<(), CliError> {
     let device = files::device(args.backend).await?;
+    let device = if args.plain { device.plain() } else { device };
     let start = Instant::now();
     let model = Model::open(files::open(&args.model)?, &device, &Undisturbed).await?;
     let load_ms = milliseconds(start);
@@ -40,6 +41,7 @@ pub async fn run(args: Bench) -> Result<(), CliError> {
         "device": device.name,
         "gpu": device.gpu,
         "software": device.software,
+        "plain": args.plain,
         "runs": args.repeat,
         "load_ms": load_ms,
         "prompt_tokens": args.prompt_tokens,

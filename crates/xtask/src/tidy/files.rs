@@ -58,12 +58,16 @@ pub fn check_sum<'a>(files: impl Iterator<Item = (&'a str, u64)>) -> Vec<String>
         } else if path.starts_with("web/models/") || path.starts_with("web/self-test/") {
             models += size;
         } else if path.ends_with(".gguf") || path.ends_with(".safetensors") {
-            findings.push(format!("{path}: models are committed beside tests, in web/models and in web/self-test alone"));
+            findings.push(format!(
+                "{path}: models are committed beside tests, in web/models and in web/self-test alone"
+            ));
         } else if size > FILE {
             findings.push(format!("{path}: {size} bytes, more than {FILE}"));
         }
     }
-    for (folder, size, limit) in [("data of tests", fixtures, FIXTURES), ("models of the site", models, MODELS)] {
+    for (folder, size, limit) in
+        [("data of tests", fixtures, FIXTURES), ("models of the site", models, MODELS)]
+    {
         if size > limit {
             findings.push(format!("{folder}: {size} bytes in all, more than {limit}"));
         }
