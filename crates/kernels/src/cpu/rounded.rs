@@ -5,7 +5,7 @@ use super::integers::{Activations, IntProduct, IntRows, Products};
 use super::rows::{I8, Nibbles};
 use super::unpack::{self, Unpacked};
 use crate::Precision;
-use crate::simd::{BLOCK, ByteProducts, byte_products};
+use crate::simd::{BLOCK, has_bytes};
 use glassbox_formats::DType;
 
 /// Bytes of unpacked weights that a product takes at a time.
@@ -25,9 +25,7 @@ pub(crate) fn precision(
         (_, View::F32(_) | View::F16 { .. } | View::Bf16(_)) => Precision::F32,
         (Precision::Int8, _) if !widens => Precision::Int16,
         (Precision::Int8, View::Blocks { dtype, .. }) if unpack::groups(dtype) != 1 => Precision::Int16,
-        (Precision::Int8, View::Q4 { .. }) if byte_products() != ByteProducts::None => Precision::Int8,
-        (Precision::Int8, _) if byte_products() == ByteProducts::All => Precision::Int8,
-        (Precision::Int8, _) => Precision::Int16,
+        (Precision::Int8, _) if !has_bytes() => Precision::Int16,
         (asked, _) => asked,
     }
 }
@@ -43,11 +41,12 @@ pub(crate) fn linear(
     let mut out = vec![0.0; x.len() / in_features * out_features];
     match (precision(weights, shape, asked), weights) {
         (Precision::F32, _) => return None,
-        (Precision::Int8, _) => one_group::<i8>(weights, shape, x, &mut out),
-        (Precision::Int16, View::Blocks { dtype, bytes }) if unpack::groups(dtype) == 2 => {
+        // Said again, so that where there is no instruction for it the code is not there either.
+        (Precision::Int8, _) if has_bytes() => one_group::<i8>(weights, shape, x, &mut out),
+        (_, View::Blocks { dtype, bytes }) if unpack::groups(dtype) == 2 => {
             blocks::<i16, 2>(dtype, bytes, shape, x, &mut out);
         }
-        (Precision::Int16, _) => one_group::<i16>(weights, shape, x, &mut out),
+        _ => one_group::<i16>(weights, shape, x, &mut out),
     }
     Some(out)
 }

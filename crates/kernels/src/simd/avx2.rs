@@ -33,16 +33,6 @@ impl Avx2<false> {
         // SAFETY: `self` exists, so the machine has all three features.
         unsafe { inner(self, kernel) }
     }
-
-    /// The same for a kernel of bytes.
-    pub(super) fn enter_bytes<K: ByteKernel>(self, kernel: K) {
-        #[target_feature(enable = "avx2,fma,f16c")]
-        fn inner<K: ByteKernel>(simd: Avx2<false>, kernel: K) {
-            kernel.run(simd);
-        }
-        // SAFETY: `self` exists, so the machine has all three features.
-        unsafe { inner(self, kernel) }
-    }
 }
 
 impl Avx2<true> {

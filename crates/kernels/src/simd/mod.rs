@@ -188,8 +188,7 @@ pub(crate) trait Bytes: Integers {
 
     /// What [`Self::bytes`] adds to signed bytes.
     fn raised(self) -> i32;
-    /// Loads 32 signed bytes, each [`Self::raised`]. Only where [`byte_products`] says
-    /// [`ByteProducts::All`].
+    /// Loads 32 signed bytes, each [`Self::raised`].
     fn bytes(self, x: &[u8; BLOCK]) -> Self::Bytes;
     /// Loads 32 unsigned nibbles, in the order of [`Simd::load_nibbles`].
     fn byte_nibbles(self, x: &[u8; BLOCK / 2]) -> Self::Bytes;
@@ -203,30 +202,15 @@ pub(crate) trait Bytes: Integers {
     fn splat_quad(self, x: &[i8; 4]) -> Self::Counts;
 }
 
-/// Which products of bytes are quicker than those of 16 bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "which there are is known of some targets when they are compiled")]
-pub(crate) enum ByteProducts {
-    /// None: there is no instruction for them.
-    None,
-    /// Those of weights from 0 to 127.
-    Small,
-    /// Those of any bytes.
-    All,
-}
-
-/// Which products of bytes this machine has instructions for.
-pub(crate) fn byte_products() -> ByteProducts {
+/// Whether this machine adds up the products of four bytes in one instruction: in three, as older x86 has
+/// them, they are no faster than those of 16 bits.
+pub(crate) fn has_bytes() -> bool {
     #[cfg(target_arch = "x86_64")]
-    return match (avx2::Avx2::<true>::detect(), avx2::Avx2::<false>::detect()) {
-        (Some(_), _) => ByteProducts::All,
-        (_, Some(_)) => ByteProducts::Small,
-        _ => ByteProducts::None,
-    };
+    return avx2::Avx2::<true>::detect().is_some();
     #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
     return wasm::relaxed::detect();
     #[cfg(not(any(target_arch = "x86_64", all(target_arch = "wasm32", feature = "relaxed-simd"))))]
-    ByteProducts::None
+    false
 }
 
 /// As [`Kernel`] for products of bytes.
@@ -235,16 +219,11 @@ pub(crate) trait ByteKernel {
     fn run<S: Bytes>(self, simd: S);
 }
 
-/// Runs a kernel of bytes under the best instruction set there is.
+/// Runs a kernel of bytes under the best instruction set there is, where [`has_bytes`].
 pub(crate) fn dispatch_bytes<K: ByteKernel>(kernel: K) {
     #[cfg(target_arch = "x86_64")]
-    {
-        if let Some(simd) = avx2::Avx2::<true>::detect() {
-            return simd.enter_bytes(kernel);
-        }
-        if let Some(simd) = avx2::Avx2::<false>::detect() {
-            return simd.enter_bytes(kernel);
-        }
+    if let Some(simd) = avx2::Avx2::<true>::detect() {
+        return simd.enter_bytes(kernel);
     }
     #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
     return wasm::relaxed::enter(kernel);

@@ -216,7 +216,7 @@ fn clippy_wasm(session: &Session) -> Result<Vec<Task>> {
     };
     let doc = cargo_wasm(project).args("doc --locked --no-deps --profile site --package glassbox-worker");
     let doc = doc.args("--features gpu --target").arg(WASM_TARGET).env("RUSTDOCFLAGS", "-D warnings");
-    Ok(vec![command(""), command("--features gpu"), Task::Run(doc)])
+    Ok(vec![command(""), command("--features relaxed-simd"), command("--features gpu"), Task::Run(doc)])
 }
 
 fn wasm(session: &Session) -> Result<Vec<Task>> {

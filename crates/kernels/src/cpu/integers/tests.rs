@@ -3,7 +3,7 @@
 use super::activations::Round;
 use super::*;
 use crate::cpu::rows::{I8, Nibbles};
-use crate::simd::{ByteProducts, Portable, byte_products};
+use crate::simd::{Portable, has_bytes};
 
 /// Numbers that look random, in -1 .. 1.
 fn numbers(seed: u32, count: usize) -> Vec<f32> {
@@ -98,12 +98,9 @@ impl Everywhere for i8 {
     ) {
         let weights = IntRows::<F, 1> { quants, scales, minima };
         ByteKernel::run(IntProduct { weights, x, out: plain, stride }, Portable);
-        match byte_products() {
-            ByteProducts::All => dispatch_bytes(IntProduct { weights, x, out: best, stride }),
-            ByteProducts::Small if size_of::<F::Packed>() < BLOCK => {
-                dispatch_bytes(IntProduct { weights, x, out: best, stride })
-            }
-            _ => best.copy_from_slice(plain),
+        match has_bytes() {
+            true => dispatch_bytes(IntProduct { weights, x, out: best, stride }),
+            false => best.copy_from_slice(plain),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::super::{BLOCK, Bytes, Integers, QUADS};
 use super::{Avx2, transpose};
 
 // SAFETY of the blocks below: as for the implementation of `Simd`.
-impl<const VNNI: bool> Bytes for Avx2<VNNI> {
+impl Bytes for Avx2<true> {
     type Bytes = __m256i;
 
     #[inline(always)]
@@ -47,15 +47,8 @@ impl<const VNNI: bool> Bytes for Avx2<VNNI> {
 
     #[inline(always)]
     fn add_quad(self, sum: Self::Counts, w: Self::Counts, x: Self::Counts) -> Self::Counts {
-        // SAFETY: see above; `VNNI` proves the instruction of that name.
-        unsafe {
-            if VNNI {
-                return _mm256_dpbusd_avx_epi32(sum, w, x);
-            }
-            // Sums of two products of a weight below 128 fit in 16 bits.
-            let pairs = _mm256_maddubs_epi16(w, x);
-            _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
-        }
+        // SAFETY: see above.
+        unsafe { _mm256_dpbusd_avx_epi32(sum, w, x) }
     }
 
     #[inline(always)]

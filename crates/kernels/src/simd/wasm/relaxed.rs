@@ -7,7 +7,7 @@ use core::arch::wasm32::*;
 use core::hint::black_box;
 use std::sync::OnceLock;
 
-use super::super::{BLOCK, ByteKernel, ByteProducts, Bytes, QUADS};
+use super::super::{BLOCK, ByteKernel, Bytes, QUADS};
 use super::{Simd128, deal, load};
 
 /// What is added to signed bytes so that products with them are right.
@@ -31,21 +31,18 @@ fn ask() -> Option<u8> {
     }
 }
 
-/// Which products of bytes the machine multiplies in one instruction.
-pub(in crate::simd) fn detect() -> ByteProducts {
-    match RAISED.get_or_init(ask) {
-        Some(_) => ByteProducts::All,
-        None => ByteProducts::Small,
-    }
+/// Whether the machine has one instruction for these products: then nothing is cut off.
+pub(in crate::simd) fn detect() -> bool {
+    RAISED.get_or_init(ask).is_some()
 }
 
-/// Runs a kernel.
+/// Runs a kernel, where [`detect`] has found the instruction.
 pub(in crate::simd) fn enter<K: ByteKernel>(kernel: K) {
     #[target_feature(enable = "relaxed-simd")]
     fn inner<K: ByteKernel>(simd: Simd128, kernel: K) {
         kernel.run(simd);
     }
-    let raised = RAISED.get_or_init(ask).unwrap_or(0);
+    let raised = RAISED.get_or_init(ask).expect("asked before precisions are chosen");
     inner(Simd128 { raised }, kernel);
 }
 
