@@ -150,3 +150,21 @@ test('a decoded token is one submission, and at most a dozen launches a block', 
   expect(found.launches).toBeLessThanOrEqual(12 * BASE.case.layers + 4);
   expect(found.reads).toBeLessThanOrEqual(1);
 });
+
+test('a layer with a convolution in the place of attention says so, and the others are shown', async ({ page, backend }) => {
+  test.skip(backend !== 'cpu', 'the page is the same');
+  const app = await App.open(page);
+  const hybrid = variant('lfm2');
+  await app.openByDrop(cleanFolder(hybrid));
+  await app.write(hybrid.case.prompt.text);
+  // The layer that is shown first is one that has heads.
+  await expect(page.getByRole('heading', { name: 'Layer 2, head 0' })).toBeVisible();
+  const box = (await app.grid.locator('canvas').boundingBox()) ?? { x: 0, y: 0, width: 0, height: 0 };
+  await page.mouse.click(box.x + box.width / 2, box.y + 40);
+  await expect(page.getByText(/Layer 0 has a short convolution in the place of attention/).first()).toBeVisible();
+  for (const tab of ['Logit lens', 'Contributions', 'Down to the numbers', 'Norms, rotation, cache']) {
+    await page.getByRole('tab', { name: tab }).click();
+    await app.idle();
+    await expect(app.errors).toHaveCount(0);
+  }
+});

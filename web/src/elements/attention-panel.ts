@@ -257,7 +257,7 @@ export class AttentionPanel extends View {
   }
 
   #absent(mix: Mix, head: HeadIndex): TemplateResult {
-    if (mix === 'head' && this.ws.inspection.model?.info.convolutions.includes(head.layer)) {
+    if (mix === 'head' && !this.ws.inspection.attends(head.layer)) {
       return html`<div class="hidden-layer"><p>${t('head.convolution', { layer: String(head.layer) })}</p></div>`;
     }
     return html`<div class="hidden-layer">

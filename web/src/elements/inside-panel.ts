@@ -14,7 +14,8 @@ const TURNS = 64;
 
 interface Inside {
   readonly norms: Norms;
-  readonly head: HeadDetail;
+  /** Null where the layer has no heads. */
+  readonly head: HeadDetail | null;
 }
 
 /** The stream's length, the rotation of positions, and what the cache keeps. */
@@ -27,7 +28,8 @@ export class InsidePanel extends DeepPanel {
     this.#inside = new Analysis(this.ws.session, async (wish, signal) => {
       const { analysis } = this.ws.model;
       const norms = await analysis.norms({ ...this.ws.run, signal });
-      return { norms, head: await analysis.head({ ...this.ws.run, ...wish, signal }) };
+      const head = this.ws.inspection.attends(wish.layer) ? await analysis.head({ ...this.ws.run, ...wish, signal }) : null;
+      return { norms, head };
     });
     super.connectedCallback();
   }
@@ -59,7 +61,11 @@ export class InsidePanel extends DeepPanel {
           ${this.#everywhere(norms)}
         </div>
       </div>
-      <div class="two even">
+      ${head ? this.#ofHead(head) : html`<p>${t('head.convolution', { layer: this.ws.inspection.chosen.layer })}</p>`}`;
+  }
+
+  #ofHead(head: HeadDetail): TemplateResult {
+    return html`<div class="two even">
         <div>
           <h3>${t('inside.rope')}</h3>
           ${head.rotaryAngles ? this.#rotation(head.rotaryAngles) : html`<p class="note">${t('inside.noRope')}</p>`}

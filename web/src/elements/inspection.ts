@@ -171,9 +171,13 @@ export class Inspection extends Store {
   lock(head: HeadIndex | null): void {
     this.#head = head ?? this.head;
     this.#locked = head;
-    const attends = head && !this.#model?.info.convolutions.includes(head.layer);
-    if (attends && this.#picture && !this.#picture.attention.layers[head.layer]) void this.run();
+    if (head && this.attends(head.layer) && this.#picture && !this.#picture.attention.layers[head.layer]) void this.run();
     else this.changed();
+  }
+
+  /** Whether a layer of the model has heads, and no convolution in the place of attention. */
+  attends(layer: number): boolean {
+    return !this.#model?.info.convolutions.includes(layer);
   }
 
   /** Splits a text as prompts are split; without a tokenizer it is ids. */
@@ -285,7 +289,7 @@ export class Inspection extends Store {
     if (!this.#recorded) this.#picture = this.#plain = undefined;
     if (!this.#recorded) this.#tokens = [];
     this.#problem = '';
-    this.#head = { layer: 0, head: 0 };
+    this.#head = { layer: firstWithHeads(model), head: 0 };
     this.#preview = null;
     this.#locked = null;
     if (model && this.#saved) {
@@ -362,6 +366,14 @@ export class Inspection extends Store {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void task(), ms);
   }
+}
+
+/** The first layer that has attention to look at. */
+function firstWithHeads(model: Model | undefined): number {
+  if (!model) return 0;
+  const { layers, convolutions } = model.info;
+  const first = Array.from({ length: layers }, (_, layer) => layer).find((layer) => !convolutions.includes(layer));
+  return first ?? 0;
 }
 
 /** Half of a context, at least one token; of an unknown one no limit. */

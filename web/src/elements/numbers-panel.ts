@@ -53,7 +53,7 @@ export class NumbersPanel extends DeepPanel {
     const { ws } = this;
     if (!ws.ready) return;
     const { layer, head } = ws.inspection.chosen;
-    this.#head.want(ws.inspection.version, { layer, head, query: ws.position });
+    if (this.ws.inspection.attends(layer)) this.#head.want(ws.inspection.version, { layer, head, query: ws.position });
     this.#neurons.want(ws.inspection.version, { layer, position: ws.position });
   }
 
@@ -61,9 +61,10 @@ export class NumbersPanel extends DeepPanel {
     const { layer, head } = this.ws.inspection.chosen;
     const detail = this.#head.result;
     const neurons = this.#neurons.result;
+    const numbers = html`${this.state(this.#head)} ${detail ? this.#detail(detail) : nothing}`;
     return html`<p class="note">${t('numbers.note')}</p>
       <div class="row"><strong>${t('head.title', { layer, head })}</strong> ${this.positionPicker()}</div>
-      ${this.state(this.#head)} ${detail ? this.#detail(detail) : nothing}
+      ${this.ws.inspection.attends(layer) ? numbers : html`<p>${t('head.convolution', { layer })}</p>`}
       <h3>${t('numbers.neurons', { layer })}</h3>
       ${this.state(this.#neurons)} ${neurons ? this.#mlp(neurons) : nothing}`;
   }
