@@ -30,7 +30,7 @@ test.describe('addresses', () => {
   test('open one GGUF file by its address', async ({ blank, hub }) => {
     publish(hub, '/owner/gpt2/resolve/main', GPT2);
     const info = await blank.evaluate(async (url) => {
-      window.model = await window.gb.open({ url }, { exact: true });
+      window.model = await window.gb.open({ url }, { precision: 'f32' });
       return window.model.info;
     }, hub.missing('/owner/gpt2/resolve/main/model-q8_0.gguf?download=true'));
     expect(info).toMatchObject({ architecture: 'gpt2', format: 'GGUF v3' });

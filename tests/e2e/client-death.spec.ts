@@ -75,7 +75,7 @@ test.describe('a worker that dies', () => {
     expect(error).toMatchObject({ code: 'model_closed' });
     await blank.evaluate(
       async (packed) => {
-        window.model = await window.gb.open(window.unpack(packed), { exact: true });
+        window.model = await window.gb.open(window.unpack(packed), { precision: 'f32' });
       },
       packFiles([join(GPT2.folder, 'model-q8_0.gguf')]),
     );

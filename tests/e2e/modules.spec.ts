@@ -44,7 +44,7 @@ for (const { name, flags, relaxed, precisions } of KINDS) {
       const quantised = VARIANTS.filter(({ gguf }) => gguf?.dtype.startsWith('Q'));
       expect(quantised.length).toBeGreaterThanOrEqual(3);
       for (const variant of quantised) {
-        const { precision } = await engine.variant(variant, false);
+        const { precision } = await engine.variant(variant, 'int8');
         expect(precisions).toContain(precision);
         const tokens = [...variant.case.prompt.ids_with_special];
         const { tensors } = await engine.trace({ tokens, capture: ['logits'] });

@@ -23,7 +23,7 @@ function project(backend: Backend, flags: readonly string[], rest: BackendProjec
   return {
     name: backend,
     ...rest,
-    use: { backend, launchOptions: { executablePath, args: [...FLAGS, ...flags] } },
+    use: { ...rest.use, backend, launchOptions: { executablePath, args: [...FLAGS, ...flags] } },
   };
 }
 
@@ -40,6 +40,14 @@ export default defineConfig<PlaywrightTestOptions, WorkerOptions>({
   projects: [
     // Generous: two tests share two cores, right after a build.
     project('cpu', [], { timeout: 90_000, expect: { timeout: 20_000 }, testIgnore: /webgpu\.spec/ }),
+    // What is done to a model and kept of it, once more on a phone, in the dark.
+    project('cpu', [], {
+      name: 'phone',
+      timeout: 90_000,
+      expect: { timeout: 20_000 },
+      testMatch: [/playground-changes\.spec/, /playground-keep\.spec/, /playground-analyses\.spec/],
+      use: { viewport: { width: 390, height: 844 }, colorScheme: 'dark' },
+    }),
     // A software adapter compiles shaders for seconds.
     project('webgpu', SOFTWARE_GPU, {
       timeout: 180_000,

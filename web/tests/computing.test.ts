@@ -93,7 +93,7 @@ describe('another device or arithmetic', () => {
     ws.settings.set('precision', 'exact');
     await until(() => ws.session.model !== model && ws.inspection.settled, 'the model again');
     const sent = workers[0]?.of('open').at(-1)?.request;
-    assert.equal(sent?.exact, true);
+    assert.equal(sent?.precision, 'f32');
     assert.equal(workers.length, 1);
     ws.settings.set('device', 'cpu');
     await until(() => workers.length === 2 && ws.inspection.settled, 'another engine');

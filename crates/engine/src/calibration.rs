@@ -90,7 +90,7 @@ fn matrix(device: &OpenDevice, features: usize) -> Result<Matrix, EngineError> {
     builder.write_rows(0, &bytes).map_err(failed)?;
     let matrix = builder.finish().map_err(failed)?;
     // A GPU takes no notice of it.
-    Ok(matrix.with_precision(device.precision))
+    Ok(matrix.with_precision(device.precision_for(u64::MAX)))
 }
 
 /// The bits of a positive normal number in half precision, cut off.

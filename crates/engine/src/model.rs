@@ -155,9 +155,10 @@ impl Model {
             !host.stopped()
         };
         let decoder = glassbox_model::load(&checkpoint, &device.device, &mut progress).await?;
+        let precision = device.precision_for(summary.parameters);
         Ok(Self {
             summary,
-            decoder: decoder.with_precision(device.precision),
+            decoder: decoder.with_precision(precision),
             tokenizer,
             chat_template,
             gpu: device.gpu,

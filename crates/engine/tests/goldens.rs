@@ -187,7 +187,7 @@ fn rounded_activations_keep_the_distribution() {
             let (shape, expected) = golden.tensor("logits");
             let quantised = gguf.dtype.contains('Q');
             let logits = |precision| {
-                let device = OpenDevice { precision, ..device::cpu() };
+                let device = device::cpu().with_precision(precision);
                 let model = open(&folder.join(&gguf.file), &device);
                 let found = trace(&model, &case.prompt.ids_with_special, &["logits".to_owned()], &[]);
                 assert!(model.precision() <= precision);

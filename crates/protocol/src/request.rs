@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AttributionQuery, BenchQuery, Calibration, ChatMessage, CompareQuery, DeviceKind, ExportQuery, HeadQuery,
-    HeadsQuery, LensQuery, NeuronsQuery, PromotedQuery, Run, ScoreQuery, SurprisalQuery, SweepQuery,
+    HeadsQuery, LensQuery, NeuronsQuery, Precision, PromotedQuery, Run, ScoreQuery, SurprisalQuery,
+    SweepQuery,
 };
 
 /// A request from the page.
@@ -34,9 +35,9 @@ pub enum Request {
         /// always there.
         #[serde(default)]
         device: Option<DeviceKind>,
-        /// Whether products with quantised weights take their activations in f32, which is slower, and exact.
+        /// How products with quantised weights take their activations on the CPU; without one, by the model's size.
         #[serde(default)]
-        exact: bool,
+        precision: Option<Precision>,
     },
     /// Attaches a LoRA adapter to the open model, behind those that are there; answered by `adapted`.
     Attach {

@@ -220,6 +220,15 @@ pub fn adapters(model: &Model) -> Vec<protocol::AdapterInfo> {
     model.adapters().iter().map(adapter).collect()
 }
 
+/// How products are to take their activations.
+pub fn asked_precision(precision: protocol::Precision) -> Precision {
+    match precision {
+        protocol::Precision::F32 => Precision::F32,
+        protocol::Precision::Int16 => Precision::Int16,
+        protocol::Precision::Int8 => Precision::Int8,
+    }
+}
+
 /// How a model's products take their activations.
 fn precision(precision: Precision) -> protocol::Precision {
     match precision {

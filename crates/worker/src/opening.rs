@@ -116,11 +116,14 @@ impl Shared {
         id: u32,
         files: FileSet,
         asked: Option<DeviceKind>,
-        exact: bool,
+        precision: Option<protocol::Precision>,
     ) -> Result<(), WorkerError> {
         let (checkpoint, summary, tokenizer) = glassbox_engine::inspect(files.clone()).await?;
         let (device, reason) = self.started(|started| started.choose(asked, &summary))?;
-        let device = if exact { device.exact() } else { device };
+        let device = match precision {
+            Some(precision) => device.with_precision(convert::asked_precision(precision)),
+            None => device,
+        };
         let work = Work { shared: self, id };
         let model = Model::load((checkpoint, summary, tokenizer), &device, &work).await?;
         if device.gpu {

@@ -29,9 +29,9 @@ impl Shared {
         match request {
             Request::Start { chosen, .. } => self.start(id, chosen).await,
             Request::Calibrate { known } => self.calibrate(id, known).await,
-            Request::Open { source, device, exact } => {
+            Request::Open { source, device, precision } => {
                 let files = source::files(&source, &message, &Work { shared: &self, id }).await?;
-                self.open(id, files, device, exact).await
+                self.open(id, files, device, precision).await
             }
             Request::Attach { source, scale } => {
                 let files = source::files(&source, &message, &Work { shared: &self, id }).await?;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Page } from '@playwright/test';
-import type { Candidate, DeviceInfo, EditSpec, Finish, ModelInfo, Sampler, Stage, Token } from 'glassbox';
+import type { Candidate, DeviceInfo, EditSpec, Finish, ModelInfo, Precision, Sampler, Stage, Token } from 'glassbox';
 import type { PackedFile } from './blank.ts';
 import type { Variant } from './cases.ts';
 import { floats, type HostTensor } from './tensors.ts';
@@ -48,25 +48,25 @@ export class EngineInPage {
     return new EngineInPage(page, device);
   }
 
-  /** Opens a fixture, unless it is open, to compute with activations as they are or rounded where that is faster. */
-  async variant({ title, folder, files }: Variant, exact = true): Promise<ModelInfo> {
+  /** Opens a fixture, unless it is open, to compute with activations as they are or rounded. */
+  async variant({ title, folder, files }: Variant, precision: Precision = 'f32'): Promise<ModelInfo> {
     if (this.#info && this.#open === title) return this.#info;
     return this.files(
       title,
       files.map((file) => join(folder, file)),
-      exact,
+      precision,
     );
   }
 
   /** Opens the files at these paths. */
-  async files(title: string, paths: readonly string[], exact = true): Promise<ModelInfo> {
+  async files(title: string, paths: readonly string[], precision: Precision = 'f32'): Promise<ModelInfo> {
     this.#open = '';
     this.#info = await this.page.evaluate(
-      async ([packed, exact]) => {
-        window.model = await window.gb.open(window.unpack(packed), { exact });
+      async ([packed, precision]) => {
+        window.model = await window.gb.open(window.unpack(packed), { precision });
         return window.model.info;
       },
-      [packFiles(paths), exact] as const,
+      [packFiles(paths), precision] as const,
     );
     this.#open = title;
     return this.#info;

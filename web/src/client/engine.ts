@@ -13,6 +13,7 @@ import {
   type Failure,
   type LoadStage,
   type ModelInfo,
+  type Precision,
   type Request,
   type Source,
 } from './protocol.gen.js';
@@ -61,7 +62,8 @@ export interface OpenRequest {
   readonly source: Source;
   /** What to run it on; null for what should be quickest. */
   readonly device: DeviceKind | null;
-  readonly exact: boolean;
+  /** How products take their activations; null for what suits the model. */
+  readonly precision: Precision | null;
 }
 
 /** @internal A model that is open: what to open again after a death, and what the worker says it is. */

@@ -1,7 +1,7 @@
 import type { Patience, WorkerLike } from './connection.js';
 import { Engine, progressOnly, type GlassboxEvents, type Progress } from './engine.js';
 import { Model } from './model.js';
-import type { DeviceInfo, DeviceKind, DevicePreference } from './protocol.gen.js';
+import type { DeviceInfo, DeviceKind, DevicePreference, Precision } from './protocol.gen.js';
 import { pageAddress, toSource, type ModelSource } from './source.js';
 import { workerUrl } from './worker-url.js';
 
@@ -33,10 +33,11 @@ export interface OpenOptions {
   /** What to run it on; where it should be quickest if left out. The CPU is always there. */
   readonly device?: DeviceKind;
   /**
-   * Whether quantised weights are multiplied with activations in f32. By default activations are rounded on the CPU, which
-   * is several times as fast; `model.info.precision` says to what.
+   * How quantised weights meet activations on the CPU: `f32` as they are; `int16` and `int8` rounded, which is several times
+   * as fast. If left out, small models take 16 bits and larger ones 8 where that is faster; `model.info.precision` says what
+   * it came to.
    */
-  readonly exact?: boolean;
+  readonly precision?: Precision;
   readonly onProgress?: (progress: Progress) => void;
   readonly signal?: AbortSignal;
 }
@@ -90,8 +91,8 @@ export class Glassbox {
 
   /** Opens a model in place of the one before. Where that fails, the one before stays open. */
   async open(source: ModelSource, options: OpenOptions = {}): Promise<Model> {
-    const { device = null, exact = false, signal, onProgress } = options;
-    const request = { source: toSource(source), device, exact };
+    const { device = null, precision = null, signal, onProgress } = options;
+    const request = { source: toSource(source), device, precision };
     const open = await this.#engine.open(request, { signal, onEvent: progressOnly(onProgress) });
     return new Model(this.#engine, open);
   }

@@ -29,9 +29,9 @@ source: Source,
  */
 device: DeviceKind | null, 
 /**
- * Whether products with quantised weights take their activations in f32, which is slower, and exact.
+ * How products with quantised weights take their activations on the CPU; without one, by the model's size.
  */
-exact: boolean, } | { "type": "attach", 
+precision: Precision | null, } | { "type": "attach", 
 /**
  * Where its bytes are: `adapter_config.json` with `adapter_model.safetensors`, or a GGUF adapter.
  */

@@ -110,7 +110,7 @@ export class Session extends Store {
     try {
       const gb = await this.start();
       if (!gb || controller.signal.aborted) return false;
-      this.#model = await gb.open(source, { onProgress: report, signal: controller.signal, exact: this.#exact });
+      this.#model = await gb.open(source, { onProgress: report, signal: controller.signal, ...(this.#exact ? { precision: 'f32' as const } : {}) });
       this.#last = { source, name };
       this.#adapterUrls.clear();
       this.#notices = [];
