@@ -109,7 +109,7 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/bench/budgets.toml");
         let budgets = parse(&fs::read_to_string(path).unwrap()).unwrap();
         let limits: Vec<_> = budgets.iter().map(|budget| budget.limit).collect();
-        assert_eq!(limits, [1_150_000, 1_150_000, 2_340_000, 250_000, 4_800_000]);
+        assert_eq!(limits, [1_130_000, 1_130_000, 2_340_000, 250_000, 4_800_000]);
         assert!(budgets[4].files.contains(&"models/*/model.gguf".to_owned()));
     }
 
