@@ -118,7 +118,7 @@ interface Counts {
   readonly mapAsync: number;
 }
 
-test('a decoded token is one submission, and at most a dozen launches a block', async ({ engine, backend }) => {
+test('a decoded token is one submission of work and one to read it back, and at most a dozen launches a block', async ({ engine, backend }) => {
   test.skip(backend === 'cpu', 'nothing is submitted');
   await engine.variant(BASE);
   const worker = engine.page.workers()[0];
@@ -146,7 +146,7 @@ test('a decoded token is one submission, and at most a dozen launches a block', 
   const each = (name: keyof Counts): number => (many[name] - 2 * few[name] + none[name]) / 16;
   const found = { submissions: each('submit'), launches: each('dispatchWorkgroups'), reads: each('mapAsync') };
   console.log(`a decoded token of ${BASE.case.layers} blocks: ${JSON.stringify(found)}`);
-  expect(found.submissions).toBeLessThanOrEqual(1);
+  expect(found.submissions).toBeLessThanOrEqual(2);
   expect(found.launches).toBeLessThanOrEqual(12 * BASE.case.layers + 4);
   expect(found.reads).toBeLessThanOrEqual(1);
 });
