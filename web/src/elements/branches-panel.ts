@@ -71,7 +71,8 @@ export class BranchesPanel extends DeepPanel {
         </div>
         <div>
           <h3>${t('branch.after', { words })}</h3>
-          ${this.state(this.#offers)} ${bench ? this.#offered(bench) : nothing}
+          ${this.state(this.#offers)}
+          ${bench ? html`<div ?inert=${this.#offers.stale}>${this.#offered(bench)}</div>` : nothing}
         </div>
       </div>`;
   }
@@ -102,6 +103,8 @@ export class BranchesPanel extends DeepPanel {
   }
 
   #go({ token, probabilities }: BenchRow): void {
+    // What was offered elsewhere has another probability here.
+    if (this.#offers.stale) return;
     this.ws.branching.add(token, probabilities[0] ?? Number.NaN);
   }
 
