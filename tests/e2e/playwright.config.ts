@@ -52,7 +52,7 @@ export default defineConfig<PlaywrightTestOptions, WorkerOptions>({
     project('webgpu', SOFTWARE_GPU, {
       timeout: 180_000,
       expect: { timeout: 60_000 },
-      testMatch: [/engine\.spec/, /computing\.spec/, /webgpu\.spec/, /playground-(changes|analyses|keep)\.spec/],
+      testMatch: [/engine\.spec/, /computing\.spec/, /webgpu\.spec/, /playground-(changes|analyses)\.spec/],
     }),
   ],
 });
