@@ -36,15 +36,18 @@ impl Started {
             (DeviceKind::Cpu, None) => Ok((self.device.clone(), self.chosen.reason.clone())),
             (DeviceKind::Cpu, Some(_)) => Ok((device::cpu(), reason)),
             (DeviceKind::Gpu, Some(gpu)) => Ok((gpu.clone(), reason)),
-            (DeviceKind::Gpu, None) => {
-                Err(EngineError::NoGpu("the engine was started on the CPU".to_owned()).into())
-            }
+            (DeviceKind::Gpu, None) => Err(no_gpu()),
         }
     }
 
     fn info(&self, device: &OpenDevice, reason: String) -> DeviceInfo {
         convert::device(device, &self.chosen, reason)
     }
+}
+
+/// What needs a GPU where there is none.
+fn no_gpu() -> WorkerError {
+    EngineError::NoGpu("the engine was started on the CPU".to_owned()).into()
 }
 
 /// The device that the calibration says a model decodes on sooner.
@@ -92,7 +95,7 @@ impl Shared {
     pub async fn calibrate(&self, id: u32, known: Option<protocol::Calibration>) -> Result<(), WorkerError> {
         let gpu = self.started(|started| Ok(started.device.clone()))?;
         if !gpu.gpu {
-            return Err(EngineError::NoGpu("the engine was started on the CPU".to_owned()).into());
+            return Err(no_gpu());
         }
         let calibration = match known {
             Some(known) => convert::calibration(&known),

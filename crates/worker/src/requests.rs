@@ -37,8 +37,8 @@ impl Shared {
                 let files = source::files(&source, &message, &Work { shared: &self, id }).await?;
                 self.attach(id, files, scale).await
             }
-            Request::ScaleAdapter { adapter, scale } => self.scale_adapter(id, adapter, scale),
-            Request::Detach { adapter } => self.detach(id, adapter),
+            Request::ScaleAdapter { adapter, scale } => self.scale_adapter(id, adapter, scale).await,
+            Request::Detach { adapter } => self.detach(id, adapter).await,
             Request::Close => {
                 self.close(id);
                 Ok(())
