@@ -4,6 +4,7 @@ import type { AdapterInfo } from '../client/index.js';
 import { controls, shared, View } from '../views/element.js';
 import { count, weight } from '../views/format.js';
 import { t } from '../views/text.js';
+import { band } from './band.js';
 import { Watch } from './store.js';
 import type { Workspace } from './workspace.js';
 
@@ -20,29 +21,8 @@ export class AdapterList extends View {
   static override readonly styles = [
     shared,
     controls,
+    band,
     css`
-      div {
-        display: flex;
-        flex-wrap: wrap;
-        align-items: center;
-        gap: 0.4rem 1.2rem;
-        max-width: 1920px;
-        margin: 0 auto 1.1rem;
-        padding: 0.5rem 0.8rem;
-        border: 1px solid var(--rule);
-        border-inline-start: 4px solid var(--accent);
-        border-radius: 8px;
-        background: var(--surface);
-        font-size: var(--small);
-      }
-      ul {
-        display: flex;
-        flex-wrap: wrap;
-        gap: 0.4rem 1.6rem;
-        margin: 0;
-        padding: 0;
-        list-style: none;
-      }
       li,
       label {
         display: flex;

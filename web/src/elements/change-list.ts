@@ -2,6 +2,7 @@ import { css, html, nothing, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
 import { controls, shared, View } from '../views/element.js';
 import { t } from '../views/text.js';
+import { band } from './band.js';
 import type { Change } from './edits.js';
 import { Watch } from './store.js';
 import type { Workspace } from './workspace.js';
@@ -15,28 +16,14 @@ export class ChangeList extends View {
   static override readonly styles = [
     shared,
     controls,
+    band,
     css`
       div {
-        display: flex;
-        flex-wrap: wrap;
-        align-items: center;
         gap: 0.4rem 0.8rem;
-        max-width: 1920px;
-        margin: 0 auto 1.1rem;
-        padding: 0.5rem 0.8rem;
-        border: 1px solid var(--rule);
-        border-inline-start: 4px solid var(--up);
-        border-radius: 8px;
-        background: var(--surface);
-        font-size: var(--small);
+        border-inline-start-color: var(--up);
       }
       ul {
-        display: flex;
-        flex-wrap: wrap;
         gap: 0.3rem;
-        margin: 0;
-        padding: 0;
-        list-style: none;
       }
       li button {
         min-height: 26px;
