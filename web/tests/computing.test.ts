@@ -5,6 +5,7 @@ import { HostWorker } from './fake/worker.js';
 import '../src/elements/adapter-list.js';
 import { Workspace } from '../src/elements/workspace.js';
 import { HOSTILE } from './hostile.js';
+import { until } from './until.js';
 
 /** Every worker that was started, in order. */
 const workers: HostWorker[] = [];
@@ -22,11 +23,6 @@ afterEach(() => {
 });
 
 const FILE = new File(['x'], 'story.gguf');
-
-async function until(holds: () => boolean, what: string): Promise<void> {
-  for (let i = 0; i < 400 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
-  assert.ok(holds(), what);
-}
 
 async function opened(): Promise<Workspace> {
   const ws = new Workspace('auto', false);

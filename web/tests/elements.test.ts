@@ -11,6 +11,7 @@ import { Edits } from '../src/elements/edits.js';
 import { Inspection } from '../src/elements/inspection.js';
 import { capturedLayers } from '../src/elements/picture.js';
 import { sentence, Session } from '../src/elements/session.js';
+import { until } from './until.js';
 
 const workers: HostWorker[] = [];
 class CountedWorker extends HostWorker {
@@ -29,11 +30,6 @@ function newest(): HostWorker {
   const worker = workers.at(-1);
   assert.ok(worker);
   return worker;
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  for (let i = 0; i < 400 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
-  assert.ok(condition(), `${what} did not happen`);
 }
 
 interface Bench {

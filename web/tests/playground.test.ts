@@ -9,6 +9,7 @@ import { EXAMPLES, showExample } from '../src/elements/examples.js';
 import { fromFragment } from '../src/elements/link.js';
 import { TABS } from '../src/elements/view-state.js';
 import { Workspace } from '../src/elements/workspace.js';
+import { until } from './until.js';
 
 const workers: HostWorker[] = [];
 class CountedWorker extends HostWorker {
@@ -25,11 +26,6 @@ function newest(): HostWorker {
   const worker = workers.at(-1);
   assert.ok(worker);
   return worker;
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  for (let i = 0; i < 600 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
-  assert.ok(condition(), `${what} did not happen`);
 }
 
 async function pause(ms: number): Promise<void> {
