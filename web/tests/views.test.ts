@@ -216,3 +216,23 @@ test('the grid tells layers, heads and what is not captured', async () => {
   assert.deepEqual(picked, [{ layer: 1, head: 0 }]);
   assert.match(textOf(grid), /Layer 1, head 0, not captured/);
 });
+
+test('the grid has one cell for a layer with a convolution, which says so', async () => {
+  const size = 3;
+  const all = new Float32Array(2 * size * size).fill(1 / 3);
+  const data = { heads: 2, size, layers: [null, all], convolutions: [0] };
+  const grid = await mount<AttentionGrid>('gb-attention-grid', { data, off: [{ layer: 0, head: 0 }] });
+  const inner = grid.shadowRoot?.querySelector('[role=grid]');
+  const press = async (...keys: string[]): Promise<string> => {
+    for (const key of keys) inner?.dispatchEvent(new KeyboardEvent('keydown', { key }));
+    await grid.updateComplete;
+    return textOf(grid);
+  };
+  // There is nothing to the right of it, and below it both heads are there.
+  assert.match(await press('ArrowRight', 'ArrowRight'), /Layer 0, convolution, no heads, switched off/);
+  assert.match(await press('ArrowDown', 'ArrowRight'), /Layer 1, head 1$/);
+  const { columns, rows } = grid.toTable();
+  assert.deepEqual(rows.map((row) => row.length), Array(3).fill(columns.length));
+  assert.deepEqual([rows[0]?.[0], rows[0]?.at(-1)], [0, 'convolution, no heads']);
+  assert.deepEqual(rows.slice(1).map((row) => row.slice(0, 2)), [[1, 0], [1, 1]]);
+});

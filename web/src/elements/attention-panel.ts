@@ -49,7 +49,8 @@ export class AttentionPanel extends View {
 
   protected override willUpdate(): void {
     const { ws } = this;
-    const missing = ws.inspection.picture?.attention.layers.includes(null) ?? false;
+    const { picture } = ws.inspection;
+    const missing = picture !== undefined && !isWhole(picture);
     if (ws.ready) ws.heads.want(ws.inspection.version, { thumbnails: missing ? THUMBNAIL : 0 });
   }
 
@@ -73,6 +74,7 @@ export class AttentionPanel extends View {
 
   #title(head: HeadIndex): string {
     const { mix, other } = this.ws.view.values;
+    if (mix === 'head' && !this.ws.inspection.attends(head.layer)) return t('head.ofConvolution', { layer: head.layer });
     return t(mix === 'head' ? 'head.title' : `head.of.${mix}`, { ...head, otherLayer: other[0], otherHead: other[1] });
   }
 
@@ -140,10 +142,11 @@ export class AttentionPanel extends View {
     const { picture: drawn, mix } = this.ws.view.values;
     const pattern = this.#mixer.pattern(picture, this.ws.inspection.before, head, this.ws.view.values);
     const { layers, heads } = { layers: picture.attention.layers.length, heads: picture.attention.heads };
+    const attends = this.ws.inspection.attends(head.layer);
     return html`<div class="heads">
         ${this.#picker(t('head.layer'), head.layer, layers, (layer) => ({ ...head, layer }))}
-        ${this.#picker(t('head.head'), head.head, heads, (index) => ({ ...head, head: index }))} ${this.#mixes(picture, mix)}
-        ${this.#switch(head)}
+        ${attends ? this.#picker(t('head.head'), head.head, heads, (index) => ({ ...head, head: index })) : nothing}
+        ${this.#mixes(picture, mix)} ${this.#switch(head, attends)}
         <span class="group" role="group" aria-label=${t('head.drawn')}>
           ${HEAD_PICTURES.map(
             (name) =>
@@ -164,12 +167,20 @@ export class AttentionPanel extends View {
       const { value } = event.target as HTMLSelectElement;
       this.ws.view.set({ mix: MIXES.find((name) => name === value) ?? 'head' });
     };
-    const changed = this.ws.inspection.before !== undefined;
-    const whole = picture.attention.layers.every((layer) => layer !== null);
+    const { convolutions = [] } = picture.attention;
+    // Of a rollout every layer is a factor; a mean is of the heads there are.
+    const offered: Readonly<Record<Mix, boolean>> = {
+      head: true,
+      layer: true,
+      other: true,
+      change: this.ws.inspection.before !== undefined,
+      all: isWhole(picture),
+      rollout: isWhole(picture) && convolutions.length === 0,
+    };
     return html`<label
       >${t('head.show')}
       <select @change=${onChange}>
-        ${MIXES.filter((name) => (name !== 'change' || changed) && (whole || (name !== 'all' && name !== 'rollout'))).map(
+        ${MIXES.filter((name) => offered[name]).map(
           (name) => html`<option value=${name} .selected=${name === mix}>${t(`head.mix.${name}`)}</option>`,
         )}
       </select></label
@@ -245,14 +256,15 @@ export class AttentionPanel extends View {
         : nothing}`;
   }
 
-  #switch(head: HeadIndex): TemplateResult {
+  /** Switches the head off, or the convolution that a layer has in the place of heads. */
+  #switch(head: HeadIndex, attends: boolean): TemplateResult {
     const { edits, ready } = this.ws;
-    const change = { kind: 'head', ...head } as const;
+    const change = attends ? ({ kind: 'head', ...head } as const) : ({ kind: 'attention', layer: head.layer } as const);
     const off = edits.has(change);
     return html`<button type="button" class="switch" aria-pressed=${off ? 'true' : 'false'} ?disabled=${!ready} @click=${() => {
       edits.toggle(change);
     }}>
-      ${t(off ? 'head.on' : 'head.off')}
+      ${t(off ? 'head.on' : attends ? 'head.off' : 'head.convolutionOff')}
     </button>`;
   }
 
@@ -334,6 +346,11 @@ function select(name: string, value: number, count: number, pick: (index: number
       ${Array.from({ length: count }, (_, i) => html`<option value=${i} .selected=${i === value}>${i}</option>`)}
     </select></label
   >`;
+}
+
+/** Whether the patterns of all layers that attend were brought back. */
+function isWhole({ attention: { layers, convolutions = [] } }: Picture): boolean {
+  return layers.every((weights, layer) => weights !== null || convolutions.includes(layer));
 }
 
 function shapeOf({ attention }: Picture): string {

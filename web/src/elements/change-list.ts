@@ -53,7 +53,7 @@ export class ChangeList extends View {
                   edits.toggle(change);
                 }}
               >
-                <span class="sr-only">${t('change.takeBack')}: </span>${nameOfChange(change)} <span aria-hidden="true">×</span>
+                <span class="sr-only">${t('change.takeBack')}: </span>${nameOfChange(change, this.ws.session.model?.info.convolutions)} <span aria-hidden="true">×</span>
               </button>
             </li>`,
         )}
@@ -71,13 +71,13 @@ export class ChangeList extends View {
   }
 }
 
-/** A change in a few words. */
-export function nameOfChange(change: Change): string {
+/** A change in a few words; layers with a convolution have it in the place of attention. */
+export function nameOfChange(change: Change, convolutions: readonly number[] = []): string {
   switch (change.kind) {
     case 'head':
       return t('change.head', { ...change });
     case 'attention':
-      return t('change.attention', { ...change });
+      return t(convolutions.includes(change.layer) ? 'change.convolution' : 'change.attention', { ...change });
     case 'mlp':
       return t('change.mlp', { ...change });
     case 'layer':

@@ -102,7 +102,7 @@ export class ChangePanel extends DeepPanel {
   #switches(): TemplateResult {
     const info = this.ws.session.model?.info;
     if (!info) return html``;
-    const { layers, heads } = info;
+    const { layers, heads, convolutions } = info;
     const heading = (text: string): TemplateResult => html`<th scope="col">${text}</th>`;
     return html`<div class="scroll" tabindex="0" role="region" aria-label=${t('edit.switches')}>
       <table>
@@ -118,8 +118,11 @@ export class ChangePanel extends DeepPanel {
             (_, layer) =>
               html`<tr>
                 <th scope="row">${layer}</th>
-                ${Array.from({ length: heads }, (__, head) => this.#switch({ kind: 'head', layer, head }, `${layer}.${head}`))}
-                ${this.#switch({ kind: 'attention', layer }, t('edit.attention'))} ${this.#switch({ kind: 'mlp', layer }, 'MLP')}
+                ${convolutions.includes(layer)
+                  ? html`<td colspan=${heads} class="note">${t('grid.convolution')}</td>`
+                  : Array.from({ length: heads }, (__, head) => this.#switch({ kind: 'head', layer, head }, `${layer}.${head}`))}
+                ${this.#switch({ kind: 'attention', layer }, t(convolutions.includes(layer) ? 'edit.convolution' : 'edit.attention'))}
+                ${this.#switch({ kind: 'mlp', layer }, 'MLP')}
                 ${this.#switch({ kind: 'layer', layer }, t('edit.layer'))}
               </tr>`,
           )}

@@ -1,6 +1,6 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import { customElement } from 'lit/decorators.js';
-import type { Attribution, Part, PartName, Promotion, TokenEffect } from '../client/index.js';
+import type { Attribution, ModelInfo, Part, PartKind, PartName, Promotion, TokenEffect } from '../client/index.js';
 import '../views/bar-list.js';
 import type { Bar } from '../views/bar-list.js';
 import type { Cell } from '../views/cell-cursor.js';
@@ -106,21 +106,20 @@ export class PartsPanel extends DeepPanel {
       </div>`;
   }
 
-  /** Layers by heads, with the layer's MLP as a last column. */
+  /** Layers by heads, then the convolutions of models that have some, then the MLPs. */
   #heads({ parts }: Attribution, of: string): TemplateResult {
     const info = this.ws.session.model?.info;
     if (!info) return html``;
     const { layers, heads, kvHeads } = info;
-    const width = heads + 1;
-    const values = new Float32Array(layers * width).fill(Number.NaN);
+    const columns = columnsOf(info);
+    const values = new Float32Array(layers * columns.length).fill(Number.NaN);
     for (const { part, contribution } of parts) {
-      if (part.layer === null) continue;
-      const column = part.kind === 'head' ? part.head : part.kind === 'mlp' ? heads : null;
-      if (column !== null) values[part.layer * width + column] = contribution;
+      const column = columns.findIndex(({ kind, head }) => kind === part.kind && head === part.head);
+      if (part.layer !== null && column >= 0) values[part.layer * columns.length + column] = contribution;
     }
     const data = {
       rows: Array.from({ length: layers }, (_, layer) => String(layer)),
-      columns: [...Array.from({ length: heads }, (_, head) => String(head)), 'MLP'],
+      columns: columns.map(({ name }) => name),
       values,
       signed: true,
       group: kvHeads < heads ? heads / kvHeads : 0,
@@ -136,21 +135,23 @@ export class PartsPanel extends DeepPanel {
         .data=${data}
         .show=${logit}
         @gb-heat-pick=${(event: CustomEvent<Cell | null>) => {
-          this.#choose(event.detail, heads);
+          this.#choose(event.detail, values, columns);
         }}
       ></gb-heat-map>`,
       this.#attribution,
     );
   }
 
-  #choose(cell: Cell | null, heads: number): void {
-    const { view } = this.ws;
-    if (!cell) view.set({ part: null });
-    else if (cell.column === heads) view.set({ part: { kind: 'mlp', layer: cell.row, head: null } });
-    else {
-      view.set({ part: { kind: 'head', layer: cell.row, head: cell.column } });
-      this.ws.inspection.lock({ layer: cell.row, head: cell.column });
+  #choose(cell: Cell | null, values: Float32Array, columns: readonly Column[]): void {
+    const column = cell && columns[cell.column];
+    // A layer has either heads or a convolution: the other's cells are empty.
+    if (!cell || !column || Number.isNaN(values[cell.row * columns.length + cell.column])) {
+      this.ws.view.set({ part: null });
+      return;
     }
+    const { kind, head } = column;
+    this.ws.view.set({ part: { kind, layer: cell.row, head } });
+    if (head !== null) this.ws.inspection.lock({ layer: cell.row, head });
   }
 
   #bars(parts: readonly Part[], of: string): TemplateResult {
@@ -185,6 +186,21 @@ export class PartsPanel extends DeepPanel {
       ${this.state(this.#promoted)}
       ${promotion ? html`<div class="two even">${effects(t('parts.up'), promotion.promoted)} ${effects(t('parts.down'), promotion.suppressed)}</div>` : nothing}`;
   }
+}
+
+/** A kind of part that every layer has at most one of. */
+interface Column {
+  readonly kind: PartKind;
+  readonly head: number | null;
+  readonly name: string;
+}
+
+function columnsOf({ heads, convolutions }: Pick<ModelInfo, 'heads' | 'convolutions'>): Column[] {
+  return [
+    ...Array.from({ length: heads }, (_, head): Column => ({ kind: 'head', head, name: String(head) })),
+    ...(convolutions.length > 0 ? [{ kind: 'convolution', head: null, name: t('parts.convolution') } as const] : []),
+    { kind: 'mlp', head: null, name: 'MLP' },
+  ];
 }
 
 /** Tokens with what is added to their logits. */

@@ -40,6 +40,6 @@ export async function takePicture(
     tokens: trace.tokens,
     next: trace.next,
     timing: trace.timing,
-    attention: { heads: model.info.heads, size: trace.tokens.length, layers: all },
+    attention: { heads: model.info.heads, size: trace.tokens.length, layers: all, convolutions: model.info.convolutions },
   };
 }

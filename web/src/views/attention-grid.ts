@@ -6,6 +6,7 @@ import { CellCursor, type Cell } from './cell-cursor.js';
 import { differ, emit, shared, View } from './element.js';
 import { inSlices, pixelRatio, pointIn, sizeCanvas } from './heat-canvas.js';
 import { weight } from './format.js';
+import { GridLayout, LEGIBLE } from './grid-layout.js';
 import type { Keepable } from './keep.js';
 import { patternOf } from './label.js';
 import { rampFor, type Scale } from './ramp.js';
@@ -16,17 +17,10 @@ import type { Table } from './table.js';
 import { t } from './text.js';
 import type { AttentionData, HeadIndex } from './types.js';
 
-const GAP = 2;
-const GROUP_GAP = 7;
 /** Side of a sign, at the type of 16 pixels, as in the styles. */
 const SIGN = 13;
-const GUTTER = { left: 26, top: 18 };
-const LARGEST = 76;
-const SMALLEST = 3;
-/** Below this a thumbnail shows no pattern, so tall models scroll rather than shrink further. */
-const LEGIBLE = 20;
-/** Share of the window's height the grid tries to fit in. */
-const SHARE = 0.66;
+/** Height of what is written on the canvas, at the same type. */
+const TYPE = 11;
 
 /** What a head is known to do. */
 export interface HeadSign {
@@ -37,14 +31,9 @@ export interface HeadSign {
   readonly name: string;
 }
 
-interface Layout {
-  readonly side: number;
-  readonly width: number;
-  readonly height: number;
-}
-
 /**
- * Every head of a model as a thumbnail: layers downwards, heads to the right.
+ * Every head of a model as a thumbnail: layers downwards, heads to the right. A layer with a convolution in the place
+ * of attention is one cell that says so.
  *
  * @fires gb-head-preview - `HeadIndex | null`: the head under the pointer or the keyboard
  * @fires gb-head-pick - `HeadIndex | null`: the head that was locked or released
@@ -62,7 +51,7 @@ export class AttentionGrid extends View implements Keepable {
   @property({ attribute: false, hasChanged: differ }) signs: readonly HeadSign[] = [];
   /** Smaller patterns of every head, where not all of the data is there. */
   @property({ attribute: false }) thumbnails: AttentionData | null = null;
-  @state() private layout: Layout = { side: SMALLEST, width: 0, height: 0 };
+  @state() private layout: GridLayout | null = null;
   @query('canvas') private readonly canvas!: HTMLCanvasElement | null;
   #stop: (() => void) | undefined;
   protected readonly resized = new Resized(this, () => {
@@ -70,7 +59,7 @@ export class AttentionGrid extends View implements Keepable {
   });
   readonly #cursor = new CellCursor(
     this,
-    () => ({ rows: this.data?.layers.length ?? 0, width: () => this.data?.heads ?? 0 }),
+    () => ({ rows: this.data?.layers.length ?? 0, width: (layer) => (this.#convolves(layer) ? 1 : (this.data?.heads ?? 0)) }),
     (cursor) => {
       emit(this, 'gb-head-preview', toHead(cursor.cell));
       if (!sameHead(toHead(cursor.locked), this.selected)) emit(this, 'gb-head-pick', toHead(cursor.locked));
@@ -120,18 +109,19 @@ export class AttentionGrid extends View implements Keepable {
     const names = ['grid.onFirst', 'grid.onPrevious', 'grid.onItself'] as const;
     const columns = [{ name: t('head.layer') }, { name: t('head.head') }, ...names.map((name) => ({ name: t(name), show: weight })), { name: t('grid.role') }];
     const { data } = this;
-    const rows = (data?.layers ?? []).flatMap((_, layer) =>
-      Array.from({ length: data?.heads ?? 0 }, (__, head) => {
+    const rows = (data?.layers ?? []).flatMap((_, layer) => {
+      if (this.#convolves(layer)) return [[layer, '', '', '', '', t('grid.convolution')]];
+      return Array.from({ length: data?.heads ?? 0 }, (__, head) => {
         const pattern = data ? patternOf(data, { layer, head }) : undefined;
         const role = this.signs.find((sign) => sameHead(sign.head, { layer, head }))?.name ?? '';
         return [layer, head, ...(pattern ? means(pattern) : ['', '', '']), role];
-      }),
-    );
+      });
+    });
     return { columns, rows };
   }
 
   toSvg(): SvgPicture {
-    const { width, height } = this.layout;
+    const { width, height } = this.layout ?? { width: 1, height: 1 };
     return { width, height, body: this.canvas ? image(0, 0, width, height, this.canvas.toDataURL()) : '' };
   }
 
@@ -177,30 +167,21 @@ export class AttentionGrid extends View implements Keepable {
   }
 
   #measure(): void {
-    const { data } = this;
+    const { data, group } = this;
     if (!data) return;
-    const gaps = this.#groupGaps(data.heads);
-    const { left, top } = this.#gutter();
-    const byWidth = Math.floor((this.clientWidth - left - gaps) / data.heads) - GAP;
-    const byHeight = Math.floor((globalThis.innerHeight * SHARE) / data.layers.length) - GAP;
-    const side = Math.max(SMALLEST, Math.min(LARGEST, byWidth, Math.max(LEGIBLE, byHeight)));
-    const pitch = side + GAP;
-    this.layout = {
-      side,
-      width: left + data.heads * pitch + gaps,
-      height: top + data.layers.length * pitch,
-    };
+    const shape = { layers: data.layers.length, heads: data.heads, group };
+    this.layout = new GridLayout(shape, { width: this.clientWidth, windowHeight: globalThis.innerHeight, type: this.ground.type });
   }
 
   #paint(): void {
-    const { data, canvas } = this;
+    const { data, canvas, layout } = this;
     this.#stop?.();
-    if (!data || !canvas || this.layout.width <= this.#gutter().left) return;
-    const context = sizeCanvas(canvas, this.layout.width, this.layout.height);
+    if (!data || !canvas || !layout) return;
+    const context = sizeCanvas(canvas, layout.width, layout.height);
     if (!context) return;
-    this.#paintAxes(context, data);
+    this.#paintAxes(context, data, layout);
     const ratio = pixelRatio();
-    const side = Math.max(1, Math.round(this.layout.side * ratio));
+    const side = Math.max(1, Math.round(layout.side * ratio));
     const ramp = rampFor(this.ground);
     const image = new ImageData(side, side);
     const pixels = new Uint32Array(image.data.buffer);
@@ -208,6 +189,7 @@ export class AttentionGrid extends View implements Keepable {
       data.layers.length * data.heads,
       (item) => {
         const head = { layer: Math.floor(item / data.heads), head: item % data.heads };
+        if (this.#convolves(head.layer)) return;
         const pattern = patternOf(data, head) ?? (this.thumbnails ? patternOf(this.thumbnails, head) : undefined);
         if (!pattern) {
           pixels.fill(ramp.absent);
@@ -215,9 +197,9 @@ export class AttentionGrid extends View implements Keepable {
           const whole = { top: 0, left: 0, bottom: pattern.size, right: pattern.size };
           paintPattern(pattern, whole, side, ramp, this.scale, pixels);
         }
-        const { x, y } = this.#origin(head);
+        const { x, y } = layout.origin(head);
         context.putImageData(image, Math.round(x * ratio), Math.round(y * ratio));
-        if (this.off.some((other) => sameHead(other, head))) this.#paintCross(context, x * ratio, y * ratio, side);
+        if (this.#isOff(head)) this.#paintCross(context, x * ratio, y * ratio, side, side);
       },
       () => {
         this.toggleAttribute('painted', true);
@@ -226,99 +208,100 @@ export class AttentionGrid extends View implements Keepable {
     this.toggleAttribute('painted', false);
   }
 
-  /** Two strokes over a head that is switched off, readable on any pattern. */
-  #paintCross(context: CanvasRenderingContext2D, x: number, y: number, side: number): void {
+  /** Two strokes over what is switched off, readable on any pattern. */
+  #paintCross(context: CanvasRenderingContext2D, x: number, y: number, width: number, height: number): void {
     const style = getComputedStyle(this);
-    for (const [colour, width] of [
+    for (const [colour, thick] of [
       [style.backgroundColor, 5],
       [style.color, 2],
     ] as const) {
       context.strokeStyle = colour;
-      context.lineWidth = width;
+      context.lineWidth = thick;
       context.beginPath();
       context.moveTo(x, y);
-      context.lineTo(x + side, y + side);
-      context.moveTo(x + side, y);
-      context.lineTo(x, y + side);
+      context.lineTo(x + width, y + height);
+      context.moveTo(x + width, y);
+      context.lineTo(x, y + height);
       context.stroke();
     }
   }
 
-  #paintAxes(context: CanvasRenderingContext2D, { layers, heads }: AttentionData): void {
+  #paintAxes(context: CanvasRenderingContext2D, { layers, heads }: AttentionData, layout: GridLayout): void {
     const style = getComputedStyle(this);
-    const pitch = this.layout.side + GAP;
     const { type } = this.ground;
-    const gutter = this.#gutter();
-    const every = Math.max(1, Math.ceil((15 * type) / pitch));
+    const every = Math.max(1, Math.ceil((15 * type) / layout.pitch));
     context.save();
     context.scale(pixelRatio(), pixelRatio());
     context.fillStyle = style.color;
-    context.font = `${11 * type}px ${style.fontFamily}`;
+    context.font = `${TYPE * type}px ${style.fontFamily}`;
     context.textBaseline = 'middle';
     context.textAlign = 'right';
     for (let layer = 0; layer < layers.length; layer += every) {
-      const { y } = this.#origin({ layer, head: 0 });
-      context.fillText(String(layer), gutter.left - 6, y + this.layout.side / 2);
+      const { y } = layout.origin({ layer, head: 0 });
+      context.fillText(String(layer), layout.left - 6, y + layout.side / 2);
     }
     context.textAlign = 'center';
-    const across = Math.max(1, Math.ceil((20 * type) / pitch));
+    const across = Math.max(1, Math.ceil((20 * type) / layout.pitch));
     for (let head = 0; head < heads; head += across) {
-      const { x } = this.#origin({ layer: 0, head });
-      context.fillText(String(head), x + this.layout.side / 2, gutter.top / 2);
+      const { x } = layout.origin({ layer: 0, head });
+      context.fillText(String(head), x + layout.side / 2, layout.top / 2);
     }
+    for (const layer of this.data?.convolutions ?? []) this.#paintConvolution(context, layer, layout);
     context.restore();
   }
 
-  #origin({ layer, head }: HeadIndex): { x: number; y: number } {
-    const pitch = this.layout.side + GAP;
-    const gap = this.group > 1 ? Math.floor(head / this.group) * GROUP_GAP : 0;
-    const { left, top } = this.#gutter();
-    return { x: left + head * pitch + gap, y: top + layer * pitch };
+  /** One outlined cell in the place of a layer's heads, with words where they fit. */
+  #paintConvolution(context: CanvasRenderingContext2D, layer: number, layout: GridLayout): void {
+    const { x, y } = layout.origin({ layer, head: 0 });
+    const { row, side } = layout;
+    context.strokeStyle = getComputedStyle(this).color;
+    context.lineWidth = 1;
+    context.setLineDash([3, 3]);
+    context.strokeRect(x + 0.5, y + 0.5, row - 1, side - 1);
+    context.setLineDash([]);
+    const words = t('grid.convolution');
+    if (side >= TYPE * this.ground.type + 2) context.fillText(words, x + row / 2, y + side / 2, row - 8);
+    if (this.#isOff({ layer, head: 0 })) this.#paintCross(context, x, y, row, side);
   }
 
-  /** Space for the numbers of layers and heads. */
-  #gutter(): { left: number; top: number } {
-    const { type } = this.ground;
-    return { left: GUTTER.left * type, top: GUTTER.top * type };
+  #convolves(layer: number): boolean {
+    return this.data?.convolutions?.includes(layer) ?? false;
   }
 
-  /** Space between the groups of heads that share keys and values. */
-  #groupGaps(heads: number): number {
-    return this.group > 1 ? (Math.ceil(heads / this.group) - 1) * GROUP_GAP : 0;
+  #isOff(head: HeadIndex): boolean {
+    return this.off.some((other) => sameHead(other, head));
   }
 
   #sign({ head, sign }: HeadSign): TemplateResult | typeof nothing {
-    const { x, y } = this.#origin(head);
+    const { layout } = this;
     // In a thumbnail too small for a letter the sign would hide the pattern.
-    if (this.layout.side < LEGIBLE) return nothing;
-    const left = x + this.layout.side - SIGN * this.ground.type - 1;
+    if (!layout || layout.side < LEGIBLE) return nothing;
+    const { x, y } = layout.origin(head);
+    const left = x + layout.side - SIGN * this.ground.type - 1;
     return html`<span class="sign" aria-hidden="true" .style=${`--x:${left}px;--y:${y + 1}px`}>${sign}</span>`;
   }
 
   #describe(head: HeadIndex, { layers }: AttentionData): string {
-    const parts = [t('head.title', { ...head })];
-    if (!layers[head.layer]) parts.push(t('grid.absent'));
-    if (this.off.some((other) => sameHead(other, head))) parts.push(t('cell.off'));
+    const parts = this.#convolves(head.layer)
+      ? [t('grid.layer', { layer: head.layer }), t('grid.convolution')]
+      : [t('head.title', { ...head }), ...(layers[head.layer] ? [] : [t('grid.absent')])];
+    if (this.#isOff(head)) parts.push(t('cell.off'));
     const label = this.signs.find((sign) => sameHead(sign.head, head));
     if (label) parts.push(label.name);
     return parts.join(', ');
   }
 
-  #ring(head: HeadIndex, kind: string): TemplateResult {
-    const { x, y } = this.#origin(head);
-    return html`<div class="ring ${kind}" .style=${ringAt(x, y, this.layout.side, this.layout.side)}></div>`;
+  #ring(head: HeadIndex, kind: string): TemplateResult | typeof nothing {
+    const { layout } = this;
+    if (!layout) return nothing;
+    const whole = this.#convolves(head.layer);
+    const { x, y } = layout.origin(whole ? { ...head, head: 0 } : head);
+    return html`<div class="ring ${kind}" .style=${ringAt(x, y, whole ? layout.row : layout.side, layout.side)}></div>`;
   }
 
   #cellAt(event: MouseEvent): Cell | null {
-    if (!this.canvas) return null;
-    const { x, y } = pointIn(this.canvas, event);
-    const pitch = this.layout.side + GAP;
-    const row = Math.floor((y - this.#gutter().top) / pitch);
-    for (let column = 0; column < (this.data?.heads ?? 0); column++) {
-      const start = this.#origin({ layer: 0, head: column }).x;
-      if (x >= start && x < start + pitch) return row < 0 ? null : { row, column };
-    }
-    return null;
+    const head = this.canvas && this.layout ? this.layout.at(pointIn(this.canvas, event)) : null;
+    return head && { row: head.layer, column: this.#convolves(head.layer) ? 0 : head.head };
   }
 }
 

@@ -16,6 +16,8 @@ export interface AttentionData {
   /** Number of tokens. */
   readonly size: number;
   readonly layers: readonly (Float32Array | null)[];
+  /** Layers with a convolution in the place of attention, which have no heads; none where left out. */
+  readonly convolutions?: readonly number[];
 }
 
 /** A head of a model. */
