@@ -117,6 +117,41 @@ describe('the prompt', () => {
     assert.equal(newest().of('trace').length, before + 1);
   });
 
+  test('is busy from the first key until its picture is there', async () => {
+    const { inspection } = await bench();
+    await until(() => !inspection.busy, 'the end of the first run');
+    inspection.type('a b c');
+    // At every moment in between either something is under way or the new picture is there.
+    for (let i = 0; i < 600 && inspection.busy; i++) await new Promise((resolve) => setTimeout(resolve, 1));
+    assert.equal(inspection.picture?.tokens.length, 4);
+    inspection.setAuto(false);
+    inspection.type('a b');
+    assert.ok(inspection.busy);
+    await until(() => !inspection.busy, 'the end of splitting');
+    assert.deepEqual([inspection.tokens.length, inspection.picture.tokens.length], [3, 4]);
+  });
+
+  test('that is typed while the first is still being split is not lost', async () => {
+    const session = new Session('cpu', false);
+    const inspection = new Inspection(session, new Edits());
+    const stop = session.subscribe(() => {
+      const { model } = session;
+      if (!model) return;
+      stop();
+      const tokenize = model.tokenize.bind(model);
+      model.tokenize = async (...call) => {
+        const tokens = await tokenize(...call);
+        model.tokenize = tokenize;
+        // The key is pressed when the tokens of the first text are just about to be there.
+        inspection.type('a b c');
+        return tokens;
+      };
+    });
+    assert.ok(await session.open([file('story.gguf')], 'story'));
+    await until(() => inspection.picture?.tokens.length === 4, 'the picture');
+    assert.equal(inspection.text, 'a b c');
+  });
+
   test('is run with the very tokens that are shown', async () => {
     const { inspection } = await bench();
     const ids = inspection.tokens.map(({ id }) => id);

@@ -2,7 +2,8 @@ import type { Model, Progress, Token } from '../client/index.js';
 import { t } from '../views/text.js';
 import type { HeadIndex } from '../views/types.js';
 import type { Edits } from './edits.js';
-import { formatIds, parseIds } from './ids.js';
+import { FIRST_TEXT, firstIds, firstText } from './first-text.js';
+import { formatIds, IdProblem, tokensOf } from './ids.js';
 import { takePicture, type Picture } from './picture.js';
 import { isAbort, type Session } from './session.js';
 import { Store } from './store.js';
@@ -11,10 +12,6 @@ const TOKENIZE_AFTER_MS = 120;
 const RUN_AFTER_MS = 350;
 /** Models up to this many parameters are run while the prompt is being typed. */
 const SMALL = 400e6;
-const FIRST_TEXT = 'Once upon a time, there was a little girl named Lily. One day, Lily';
-/** No token is shorter than a byte; a few are special. A context of twice that holds the first text twice. */
-const FIRST_TOKENS = FIRST_TEXT.length + 4;
-const FIRST_IDS = [1, 403, 407, 261, 378];
 
 /** A prompt and the head that was looked at, as they are kept. */
 export interface SavedPrompt {
@@ -96,6 +93,10 @@ export class Inspection extends Store {
   get running(): boolean {
     return this.#running;
   }
+  /** Whether a run is under way or about to begin: the prompt has changed, and its tokens or its picture are yet to come. */
+  get busy(): boolean {
+    return this.#running || this.#timer !== undefined || this.#typing !== undefined;
+  }
   /** Whether the picture is one that the model drew of the prompt as it is. */
   get settled(): boolean {
     return this.#picture !== undefined && !this.#recorded && !this.#running && sameTokens(this.#picture.tokens, this.#tokens);
@@ -122,23 +123,25 @@ export class Inspection extends Store {
 
   setAuto(auto: boolean): void {
     this.#auto = auto;
-    this.changed();
     if (auto) this.#schedule(() => this.run(), 0);
+    this.changed();
   }
 
   /** Takes a text as it is typed: its tokens follow at once, a run a little later. */
   type(text: string): void {
     this.#text = text;
-    this.changed();
+    // Tokens that are on their way are of another text.
+    this.#typing?.abort();
+    this.#typing = undefined;
     this.#schedule(() => this.#tokenize(), TOKENIZE_AFTER_MS);
+    this.changed();
   }
 
   /** Takes a text as a whole and runs it at once; resolves when its picture is there. */
   async write(text: string): Promise<void> {
     this.#text = text;
     this.changed();
-    await this.#tokenize();
-    await this.run();
+    await this.#tokenizeAndRun();
   }
 
   /** Appends tokens as they are, not as their text would be split again. */
@@ -193,7 +196,7 @@ export class Inspection extends Store {
 
   /** Runs the model over the tokens there are. */
   async run(): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#unschedule();
     this.#run?.abort();
     const model = this.#model;
     const tokens = this.#tokens;
@@ -252,7 +255,7 @@ export class Inspection extends Store {
       void this.run();
       this.changed();
     } else {
-      void this.#tokenize().then(() => this.run());
+      void this.#tokenizeAndRun();
     }
   }
 
@@ -296,56 +299,57 @@ export class Inspection extends Store {
       this.#auto = model.info.parameters <= SMALL;
       this.#useSaved(model);
     } else if (model) {
-      const { tokenizer, vocab, context, parameters } = model.info;
+      const { tokenizer, parameters } = model.info;
       this.#auto = parameters <= SMALL;
       const unchanged = this.#text.trim() === '' || this.#text === this.#first;
       const fresh = !this.#recorded && (unchanged || hadTokenizer !== (tokenizer !== null));
       if (fresh) {
-        const ids = FIRST_IDS.filter((id) => id < vocab).slice(0, half(context));
-        this.#text = this.#first = tokenizer === null ? formatIds(ids) : FIRST_TEXT;
+        this.#text = this.#first = tokenizer === null ? formatIds(firstIds(model.info)) : FIRST_TEXT;
       }
       // The first picture is drawn whatever the model's size: it is what the model was opened for.
       const ready = fresh && tokenizer !== null ? this.#shortenFirst(model) : Promise.resolve();
-      void ready.then(() => this.#tokenize()).then(() => this.run());
+      void ready.then(() => this.#tokenizeAndRun());
     }
     this.changed();
   }
 
   /** Makes the first text fit half the context of a model whose context is small. */
   async #shortenFirst(model: Model): Promise<void> {
-    const limit = half(model.info.context);
-    if (limit >= FIRST_TOKENS) return;
-    try {
-      const text = await longestStart(FIRST_TEXT, async (start) => {
-        const { length } = await model.tokenize(start, { special: true });
-        return length <= limit;
-      });
-      if (this.#model === model && this.#text === this.#first) this.#text = this.#first = text;
-    } catch {
-      // Splitting the text as it is comes next, and tells what is wrong.
-    }
+    const text = await firstText(model);
+    if (this.#model === model && this.#text === this.#first) this.#text = this.#first = text;
   }
 
-  async #tokenize(): Promise<void> {
+  async #tokenizeAndRun(): Promise<void> {
+    if (await this.#tokenize()) await this.run();
+  }
+
+  /** Splits the text; false where it could not be, or was no longer the text when that was done. */
+  async #tokenize(): Promise<boolean> {
     const model = this.#model;
-    if (!model) return;
+    if (!model) return false;
     this.#stop();
     const controller = new AbortController();
     this.#typing = controller;
     try {
       const tokens = await tokensOf(model, this.#text, controller.signal);
-      if (controller.signal.aborted) return;
+      if (controller.signal.aborted) return false;
       this.#problem = '';
       this.#tokens = tokens;
       this.#check();
       if (tokens.length === 0) this.#picture = this.#plain = undefined;
-      this.changed();
       if (this.#auto) this.#schedule(() => this.run(), RUN_AFTER_MS);
+      return true;
     } catch (error) {
-      if (isAbort(error)) return;
+      if (isAbort(error)) return false;
       if (error instanceof IdProblem) this.#problem = error.message;
       else this.session.report(error);
-      this.changed();
+      return false;
+    } finally {
+      // Unless the text has changed meanwhile.
+      if (this.#typing === controller) {
+        this.#typing = undefined;
+        this.changed();
+      }
     }
   }
 
@@ -357,14 +361,23 @@ export class Inspection extends Store {
   }
 
   #stop(): void {
-    clearTimeout(this.#timer);
+    this.#unschedule();
     this.#typing?.abort();
+    this.#typing = undefined;
     this.#run?.abort();
   }
 
-  #schedule(task: () => Promise<void>, ms: number): void {
+  #unschedule(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void task(), ms);
+    this.#timer = undefined;
+  }
+
+  #schedule(task: () => Promise<unknown>, ms: number): void {
+    this.#unschedule();
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void task();
+    }, ms);
   }
 }
 
@@ -374,30 +387,6 @@ function firstWithHeads(model: Model | undefined): number {
   const { layers, convolutions } = model.info;
   const first = Array.from({ length: layers }, (_, layer) => layer).find((layer) => !convolutions.includes(layer));
   return first ?? 0;
-}
-
-/** Half of a context, at least one token; of an unknown one no limit. */
-function half(context: number): number {
-  return context > 0 ? Math.max(1, Math.floor(context / 2)) : Infinity;
-}
-
-/** The most words from the start of a text that fit; where not even one does, its first letter. */
-async function longestStart(text: string, fits: (start: string) => Promise<boolean>): Promise<string> {
-  const words = text.split(' ');
-  for (let count = words.length; count > 0; count--) {
-    const start = words.slice(0, count).join(' ');
-    if (await fits(start)) return start;
-  }
-  return text.slice(0, 1);
-}
-
-class IdProblem extends Error {}
-
-async function tokensOf(model: Model, text: string, signal: AbortSignal): Promise<readonly Token[]> {
-  if (model.info.tokenizer !== null) return model.tokenize(text, { special: true, signal });
-  const parsed = parseIds(text, model.info.vocab);
-  if ('problem' in parsed) throw new IdProblem(parsed.problem);
-  return parsed.ids.map((id) => ({ id, text: '', display: String(id), bytes: [], special: false }));
 }
 
 function sameTokens(a: readonly Token[], b: readonly Token[]): boolean {

@@ -87,6 +87,11 @@ export class PromptPanel extends View {
     if (ws.ready) ws.expected.want(ws.inspection.version, {});
   }
 
+  protected override updated(): void {
+    // For styles and for tests: what is shown is not yet of the prompt as it is.
+    this.toggleAttribute('busy', this.ws.inspection.busy);
+  }
+
   override render(): TemplateResult {
     const { text, tokens, problem, running, auto } = this.ws.inspection;
     return html`<section aria-labelledby="title">
