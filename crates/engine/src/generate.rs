@@ -4,7 +4,7 @@ use glassbox_model::{Edit, KvCache};
 use glassbox_text::DecodeStream;
 use web_time::Instant;
 
-use crate::{Draw, EngineError, Host, Model, Sampler, SamplerSettings, analysis::Run};
+use crate::{Draw, EngineError, Host, Model, Sampler, SamplerSettings, analysis::Run, decoding::Decoding};
 
 /// Why generation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct GenerationTiming {
     pub prompt_tokens: usize,
     /// Tokens run through the model one by one.
     pub decoded_tokens: usize,
+    /// How many of them by a recording of a GPU's launches.
+    pub replayed_tokens: usize,
 }
 
 /// A running generation; [`Generation::step`] gives one token at a time.
@@ -48,7 +50,7 @@ pub struct Generation<'m> {
     model: &'m Model,
     edits: Vec<Edit>,
     sampler: Sampler,
-    cache: KvCache,
+    decoding: Decoding,
     /// Prompt and new tokens.
     history: Vec<u32>,
     prompt: usize,
@@ -111,7 +113,7 @@ impl Model {
             model: self,
             edits: edits.to_vec(),
             sampler: Sampler::new(settings),
-            cache,
+            decoding: Decoding::new(cache),
             history: prompt.to_vec(),
             prompt: prompt.len(),
             limit,
@@ -161,21 +163,25 @@ impl Generation<'_> {
         if let Some(logits) = self.logits.take() {
             return Ok(Some(logits));
         }
-        if self.cache.len() >= self.model.spec().context {
+        let past = self.decoding.cache.len();
+        if past >= self.model.spec().context {
             return Ok(None);
         }
         let last = self.history[self.history.len() - 1];
         let start = Instant::now();
-        let logits = match self.model.spec().turns_anew(self.cache.len(), self.cache.len() + 1) {
+        let logits = match self.model.spec().turns_anew(past, past + 1) {
             // All positions turn by other angles from this length on, so that the cache no longer holds.
             true => {
-                self.cache = KvCache::new(self.model.spec(), 1, self.model.decoder.device());
-                self.model.prefill(&self.history, &mut self.cache, &self.edits, host).await?
+                let mut cache = KvCache::new(self.model.spec(), 1, self.model.decoder.device());
+                let logits = self.model.prefill(&self.history, &mut cache, &self.edits, host).await?;
+                self.decoding = Decoding::new(cache);
+                logits
             }
-            false => self.model.decode(last, &mut self.cache, &self.edits).await?,
+            false => self.decoding.step(self.model, last, &self.edits).await?,
         };
         self.timing.decode_ms += start.elapsed().as_secs_f64() * 1e3;
         self.timing.decoded_tokens += 1;
+        self.timing.replayed_tokens = self.decoding.replayed;
         Ok(Some(logits))
     }
 

@@ -5,6 +5,7 @@ pub mod analysis;
 mod calibration;
 mod chat;
 mod collect;
+mod decoding;
 pub mod device;
 mod error;
 mod evaluate;

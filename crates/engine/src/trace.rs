@@ -8,7 +8,7 @@ use web_time::Instant;
 
 use crate::{
     EngineError, Host, Model,
-    collect::{Collector, check_capture, finite, read},
+    collect::{Collector, check_capture, finite},
 };
 
 /// Tokens per prefill chunk: short enough on the CPU to stop quickly, long enough on a GPU to fill it.
@@ -79,21 +79,6 @@ impl Model {
         let mut pass = Prefill::new(self, tokens, &probe)?;
         pass.run(cache, edits, host).await?;
         Ok(pass.next)
-    }
-
-    /// Runs one more token and returns the logits `[vocab]` after it.
-    pub(crate) async fn decode(
-        &self,
-        token: u32,
-        cache: &mut KvCache,
-        edits: &[Edit],
-    ) -> Result<Vec<f32>, EngineError> {
-        let probe = Probe::default();
-        let mut observation = Observation::new(&probe, edits, cache.len());
-        let logits = self.decoder.forward(&[token], cache, &mut observation)?;
-        let values = read(vec![logits]).await?.pop().unwrap_or_default();
-        finite(&values)?;
-        Ok(values)
     }
 }
 

@@ -6,7 +6,7 @@ use burn_flex::{Flex, FlexTensor};
 
 use crate::cpu::steps::{self, Attend, Heads};
 use crate::device::on_cpu;
-use crate::ops::{AttendSpec, Cached, NormSpec};
+use crate::ops::{AttendSpec, Cached, NormSpec, Turns};
 use crate::simd::dispatch;
 
 /// The tensor as contiguous `f32` of the CPU, if it is there and not recorded by autodiff.
@@ -54,20 +54,19 @@ pub(crate) fn rotate_and_write(
     q: &Tensor<4>,
     k: &Tensor<4>,
     v: &Tensor<4>,
-    angles: &Tensor<3>,
+    turns: &Turns,
     cache: &mut Option<Cached>,
-    past: usize,
 ) -> Option<Tensor<4>> {
     let ([batch, count, _, head_dim], [_, _, kv_heads, _]) = (q.dims(), k.dims());
-    let [_, _, half] = angles.dims();
+    let (half, past) = (turns.half(), turns.past());
     let capacity = cache.as_ref()?.0.dims()[2];
     if batch != 1 || past + count > capacity || 2 * half > head_dim || half == 0 {
         return None;
     }
-    let parts = (plain(q)?, plain(k)?, plain(v)?, plain(angles)?);
+    let parts = (plain(q)?, plain(k)?, plain(v)?, plain(turns.tensor())?);
     let (q, k, v, angles): (&[f32], &[f32], &[f32], &[f32]) =
         (parts.0.as_slice()?, parts.1.as_slice()?, parts.2.as_slice()?, parts.3.as_slice()?);
-    let (cos, sin) = angles.split_at(count * half);
+    let (cos, sin) = angles[..2 * count * half].split_at(count * half);
     let shape = [batch, count, q.len() / (count * head_dim).max(1), head_dim];
     let (mut turned_q, mut turned_k) = (q.to_vec(), k.to_vec());
     let position = |angles: &'_ [f32], t: usize| angles[t * half..(t + 1) * half].to_vec();

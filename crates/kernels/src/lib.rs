@@ -20,6 +20,7 @@ mod gpu;
 mod matrix;
 pub mod ops;
 mod plan;
+pub mod replay;
 mod simd;
 
 pub use builder::MatrixBuilder;

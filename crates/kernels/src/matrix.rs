@@ -6,7 +6,7 @@ use burn::tensor::{DType as BurnDType, Int, Tensor, TensorData};
 use glassbox_formats::DType;
 
 use crate::cpu::{self, Storage, View};
-use crate::device::on_cpu;
+use crate::device::{Kind, kind, on_cpu};
 use crate::flex;
 #[cfg(feature = "gpu")]
 use crate::gpu::GpuMatrix;
@@ -240,6 +240,19 @@ impl Matrix {
             Form::Cpu(storage) => self.gather_cpu(storage.view(), rows),
             #[cfg(feature = "gpu")]
             Form::Gpu(matrix) => matrix.gather(rows),
+        }
+    }
+
+    /// As [`Self::gather`], for rows that a tensor `[row]` on the device of the weights names, as a pass does that is
+    /// recorded; none on the CPU. What is not below [`Self::out_features`] gives rows of any numbers.
+    pub fn gather_named(&self, rows: &Tensor<1, Int>) -> Option<Tensor<2>> {
+        match &self.form {
+            Form::Dense(weight) if kind(&weight.device()) != Kind::Cpu => {
+                Some(weight.as_ref().clone().select(0, rows.clone()))
+            }
+            #[cfg(feature = "gpu")]
+            Form::Gpu(matrix) => matrix.gather_named(rows),
+            _ => None,
         }
     }
 

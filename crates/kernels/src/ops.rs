@@ -5,7 +5,7 @@
 //! recorded by autodiff: the caller then goes the way of burn's own operations, which is also the
 //! reference that each kernel is tested against.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 
 #[cfg(feature = "gpu")]
 use crate::gpu::ops as gpu;
@@ -69,34 +69,85 @@ pub fn norm(
 /// A block's cached keys (turned by their positions) and values, `[1, kv_head, capacity, head_dim]` each.
 pub type Cached = (Tensor<4>, Tensor<4>);
 
+/// Cosines and sines that queries and keys are turned by, and the place they are written to: together in one
+/// tensor, since a WebGPU kernel binds eight buffers and no more.
+#[derive(Clone, Debug)]
+pub struct Turns {
+    /// `[2 * position * half + 1]`: cosines `[position, half]`, sines, and the number of positions before.
+    values: Tensor<1>,
+    half: usize,
+    past: usize,
+}
+
+impl Turns {
+    /// `angles` holds cosines `[position, half]` before sines, for positions behind `past` others.
+    pub fn new(angles: Vec<f32>, half: usize, past: usize, device: &Device) -> Self {
+        let values = Self::values(angles, past);
+        let length = values.len();
+        Self { values: Tensor::from_data(TensorData::new(values, [length]), device), half, past }
+    }
+
+    /// What the tensor of these turns holds. A number of positions is exact in `f32` below 2^24.
+    pub fn values(mut angles: Vec<f32>, past: usize) -> Vec<f32> {
+        angles.push(past as f32);
+        angles
+    }
+
+    /// Cosines `[position, half]`, sines, and the number of positions before them, in one row.
+    pub fn tensor(&self) -> &Tensor<1> {
+        &self.values
+    }
+
+    /// Pairs of components that turn.
+    pub fn half(&self) -> usize {
+        self.half
+    }
+
+    /// Positions before the first one.
+    pub fn past(&self) -> usize {
+        self.past
+    }
+
+    /// Cosines before sines, `[2, position, half]`.
+    pub fn angles(&self) -> Tensor<3> {
+        let length = self.values.dims()[0] - 1;
+        let positions = length / (2 * self.half).max(1);
+        self.values.clone().narrow(0, 0, length).reshape([2, positions, self.half])
+    }
+}
+
 /// Turns queries and keys by their positions, writes keys and values behind those of the cache, and
 /// returns the queries. Where it returns `None` the cache is as it was.
 ///
-/// `q` is `[1, position, head, head_dim]`, `k` and `v` are `[1, position, kv_head, head_dim]`;
-/// `angles` is `[2, position, dims / 2]`, cosines before sines. Component `i` turns with component
-/// `i + dims / 2`, as in HF transformers' `rotate_half`. The cache must have no second owner, since it
-/// is written in place.
+/// `q` is `[1, position, head, head_dim]`, `k` and `v` are `[1, position, kv_head, head_dim]`.
+/// Component `i` turns with component `i + half`, as in HF transformers' `rotate_half`. The cache must
+/// have no second owner, since it is written in place.
 pub fn rotate_and_write(
     q: &Tensor<4>,
     k: &Tensor<4>,
     v: &Tensor<4>,
-    angles: &Tensor<3>,
+    turns: &Turns,
     cache: &mut Option<Cached>,
-    past: usize,
 ) -> Option<Tensor<4>> {
     #[cfg(feature = "gpu")]
-    if let Some(turned) = gpu::rotate_and_write(q, k, v, angles, cache, past) {
+    if let Some(turned) = gpu::rotate_and_write(q, k, v, turns, cache) {
         return Some(turned);
     }
-    flex::rotate_and_write(q, k, v, angles, cache, past)
+    flex::rotate_and_write(q, k, v, turns, cache)
 }
 
 /// Attention of queries `[1, position, head, head_dim]` over caches `[1, kv_head, capacity, head_dim]`,
 /// causal: `[1, position, head, head_dim]`. The scores are never in memory as a whole (online softmax,
-/// Milakov & Gimelshein, 2018).
-pub fn attend(q: &Tensor<4>, keys: &Tensor<4>, values: &Tensor<4>, spec: AttendSpec) -> Option<Tensor<4>> {
+/// Milakov & Gimelshein, 2018). `place` `[1]` is `spec.past` on the device of the others: where a GPU looks.
+pub fn attend(
+    q: &Tensor<4>,
+    keys: &Tensor<4>,
+    values: &Tensor<4>,
+    place: &Tensor<1>,
+    spec: AttendSpec,
+) -> Option<Tensor<4>> {
     #[cfg(feature = "gpu")]
-    if let Some(out) = gpu::attend(q, keys, values, spec) {
+    if let Some(out) = gpu::attend(q, keys, values, place, spec) {
         return Some(out);
     }
     flex::attend(q, keys, values, spec)

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use glassbox_formats::DType;
-use glassbox_kernels::ops::{self, AttendSpec, Gate, NormSpec};
+use glassbox_kernels::ops::{self, AttendSpec, Gate, NormSpec, Turns};
 use glassbox_kernels::{Matrix, MatrixBuilder};
 
 /// Runs a check on every device there are kernels for.
@@ -96,9 +96,8 @@ fn rotations(device: &Device) {
             &upload(device, &q, [1, count, heads, head_dim]),
             &upload(device, &k, [1, count, kv_heads, head_dim]),
             &upload(device, &v, [1, count, kv_heads, head_dim]),
-            &upload(device, &angles, [2, count, half]),
+            &Turns::new(angles.clone(), half, past, device),
             &mut cached,
-            past,
         )
         .expect("a kernel");
         let (keys, written) = cached.expect("written");
@@ -148,9 +147,9 @@ fn a_cache_with_two_owners_is_handed_back() {
     let cache = upload(device, &[0.0; 8], [1, 1, 4, 2]);
     let second = cache.clone();
     let x = || upload(device, &[1.0, 2.0], [1, 1, 1, 2]);
-    let angles = upload(device, &[1.0, 0.0], [2, 1, 1]);
+    let turns = Turns::new(vec![1.0, 0.0], 1, 0, device);
     let mut cached = Some((cache, upload(device, &[0.0; 8], [1, 1, 4, 2])));
-    assert!(ops::rotate_and_write(&x(), &x(), &x(), &angles, &mut cached, 0).is_none());
+    assert!(ops::rotate_and_write(&x(), &x(), &x(), &turns, &mut cached).is_none());
     assert!(cached.is_some());
     assert_eq!(values(second), [0.0; 8]);
 }
@@ -181,6 +180,7 @@ fn attention(device: &Device) {
             &upload(device, &q, [1, count, heads, head_dim]),
             &upload(device, &k, cache),
             &upload(device, &v, cache),
+            &upload(device, &[past as f32], [1]),
             AttendSpec { past, scale, window, softcap },
         );
         if *device == Device::flex() && count > 8 {

@@ -1,13 +1,14 @@
 //! Attention (Vaswani et al., 2017), with grouped heads, windows, ALiBi, soft-caps and norms of queries and keys.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use burn::tensor::{Device, Tensor, TensorData, activation::softmax};
-use glassbox_kernels::ops::{self, AttendSpec};
+use glassbox_kernels::ops::{self, AttendSpec, Turns};
 
 use crate::{
     AttentionSpec, DecoderSpec, Hook, KvCache, Observation, Positions, QkNorm, Site,
     layers::{Linear, Norm, soft_cap},
+    replay::StepInputs,
     rotary::Rotary,
 };
 
@@ -33,6 +34,10 @@ pub struct Pass {
     /// `[1, 1 or head, query, key]`, added to the scores, for each window that some block has; none where
     /// nothing is masked. Made when they are asked for: kernels know what is masked without them.
     masks: Vec<(Option<usize>, OnceCell<Option<Tensor<4>>>)>,
+    /// Turns of no component: the place alone, on the device.
+    place: OnceCell<Turns>,
+    /// Whether something was done by a way that takes the place from the host, so that it holds for no other.
+    tied: Cell<bool>,
     past: usize,
     count: usize,
     /// Length of the key axis, of which `past + count` keys exist; the rest is padding.
@@ -52,12 +57,31 @@ impl Pass {
         device: &Device,
     ) -> Self {
         let rotary = |variant| Rotary::new(variant, past, count, length, device);
+        let rotaries = spec.rotaries().iter().map(rotary).collect();
+        Self::with(spec, rotaries, [past, count, capacity], device)
+    }
+
+    /// The pass of one token whose place is in tensors, over a key axis of `capacity`.
+    pub(crate) fn of_step(spec: &DecoderSpec, inputs: &StepInputs, capacity: usize, device: &Device) -> Self {
+        let pass = Self::with(spec, inputs.rotaries.clone(), [inputs.place.past(), 1, capacity], device);
+        let _ = pass.place.set(inputs.place.clone());
+        pass
+    }
+
+    fn with(
+        spec: &DecoderSpec,
+        rotaries: Vec<Rotary>,
+        [past, count, capacity]: [usize; 3],
+        device: &Device,
+    ) -> Self {
         let mut windows: Vec<_> = spec.blocks.iter().map(|block| block.window).collect();
         windows.sort_unstable();
         windows.dedup();
         Self {
-            rotaries: spec.rotaries().iter().map(rotary).collect(),
+            rotaries,
             masks: windows.into_iter().map(|window| (window, OnceCell::new())).collect(),
+            place: OnceCell::new(),
+            tied: Cell::new(false),
             past,
             count,
             capacity,
@@ -68,6 +92,15 @@ impl Pass {
     /// Keys that exist.
     fn keys(&self) -> usize {
         self.past + self.count
+    }
+
+    /// Whether what was done in this pass holds for its place only, whatever its tensors say.
+    pub(crate) fn is_tied(&self) -> bool {
+        self.tied.get()
+    }
+
+    fn place(&self) -> &Turns {
+        self.place.get_or_init(|| Turns::new(Vec::new(), 0, self.past, &self.device))
     }
 
     fn mask(&self, spec: &DecoderSpec, window: Option<usize>) -> Option<&Tensor<4>> {
@@ -134,7 +167,7 @@ impl Attention {
         // 2. Turn by position, and add to keys and values of the positions so far.
         let rotary = block.rotary.and_then(|variant| pass.rotaries.get(variant));
         let cached = cache.is_some();
-        let (q, keys, values) = turn_and_write(index, rotary, [q, k, v], cache, observation);
+        let (q, keys, values) = turn_and_write(index, rotary, [q, k, v], pass, cache, observation);
 
         // 3. Weigh the values: [batch, position, head, head_dim].
         let unseen =
@@ -143,8 +176,8 @@ impl Attention {
             Positions::Alibi(_) => None,
             _ if unseen && cached && ops::available(&pass.device) => {
                 let AttentionSpec { scale, soft_cap: softcap, .. } = *attention;
-                let past = pass.past;
-                ops::attend(&q, &keys, &values, AttendSpec { past, scale, window: block.window, softcap })
+                let spec = AttendSpec { past: pass.past, scale, window: block.window, softcap };
+                ops::attend(&q, &keys, &values, pass.place().tensor(), spec)
             }
             _ => None,
         };
@@ -160,13 +193,14 @@ fn turn_and_write(
     index: usize,
     rotary: Option<&Rotary>,
     [mut q, mut k, v]: [Tensor<4>; 3],
+    pass: &Pass,
     mut cache: Option<&mut KvCache>,
     observation: &mut Observation<'_>,
 ) -> (Tensor<4>, Tensor<4>, Tensor<4>) {
     let site = |hook| Site::block(index, hook);
     let unseen = !observation.touches(site(Hook::RotQ)) && !observation.touches(site(Hook::RotK));
-    if let (true, Some(cache), Some(angles)) = (unseen, &mut cache, rotary.and_then(Rotary::halves))
-        && let Some(done) = cache.turn_and_write(index, [&q, &k, &v], angles)
+    if let (true, Some(cache), Some(turns)) = (unseen, &mut cache, rotary.and_then(Rotary::halves))
+        && let Some(done) = cache.turn_and_write(index, [&q, &k, &v], turns)
     {
         return done;
     }
@@ -174,6 +208,12 @@ fn turn_and_write(
         q = observation.at4(site(Hook::RotQ), rotary.apply(q));
         k = observation.at4(site(Hook::RotK), rotary.apply(k));
     }
+    if let Some(cache) = &mut cache
+        && let Some(done) = cache.turn_and_write(index, [&q, &k, &v], pass.place())
+    {
+        return done;
+    }
+    pass.tied.set(true);
     let (k, v) = (k.swap_dims(1, 2), v.swap_dims(1, 2));
     let (keys, values) = match cache {
         Some(cache) => cache.write(index, k, v),
@@ -194,6 +234,7 @@ fn mix(
     let [batch, count, heads, head_dim] = q.dims();
     let [_, kv_heads, capacity, _] = keys.dims();
     let site = |hook| Site::block(index, hook);
+    pass.tied.set(true);
 
     // 1. Scores [batch, head, query, key]. Query heads that share a key head are rows of one product.
     let grouped = [batch, kv_heads, spec.group() * count, head_dim];

@@ -1,7 +1,7 @@
 //! The KV cache: what blocks have of the positions so far.
 
 use burn::tensor::{Device, Tensor};
-use glassbox_kernels::ops;
+use glassbox_kernels::ops::{self, Turns};
 
 use crate::{DecoderSpec, Mixer};
 
@@ -129,16 +129,16 @@ impl KvCache {
     }
 
     /// Turns queries `[batch, position, head, head_dim]` and keys `[batch, position, kv_head, head_dim]` by their
-    /// positions (`angles` as in [`ops::rotate_and_write`]), and writes keys and values behind a block's others: in one
-    /// step, where there is a kernel for it. Returns queries, and all keys and values as [`Self::write`] does.
+    /// positions, and writes keys and values behind a block's others: in one step, where there is a kernel for it. Returns queries, and all keys and values as [`Self::write`] does.
     pub(crate) fn turn_and_write(
         &mut self,
         block: usize,
         [q, k, v]: [&Tensor<4>; 3],
-        angles: &Tensor<3>,
+        turns: &Turns,
     ) -> Option<(Tensor<4>, Tensor<4>, Tensor<4>)> {
+        debug_assert_eq!(turns.past(), self.len, "turned and written at one place");
         let cached = &mut self.blocks[block];
-        let turned = ops::rotate_and_write(q, k, v, angles, cached, self.len)?;
+        let turned = ops::rotate_and_write(q, k, v, turns, cached)?;
         let (keys, values) = cached.clone()?;
         Some((turned, keys, values))
     }

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor};
 use glassbox_kernels::Matrix;
 
 use crate::{
-    DecoderSpec, Hook, KvCache, ModelError, Noise, Observation, Positions, Site,
+    DecoderSpec, Hook, KvCache, ModelError, Noise, Observation, Pass, Positions, Site,
     block::Block,
     layers::{Norm, scaled, soft_cap},
     parameters::bytes,
@@ -67,10 +67,8 @@ impl Decoder {
         let (past, count) = (cache.len(), tokens.len());
         let pass = self.pass_behind(cache, count);
 
-        let mut x = self.embed(tokens, 1, past, observation);
-        for (index, block) in self.blocks.iter().enumerate() {
-            x = block.forward(&self.spec, index, x, &pass, Some(&mut *cache), observation);
-        }
+        let x = self.embed(tokens, 1, past, observation);
+        let x = self.through_blocks(x, &pass, Some(&mut *cache), observation);
         cache.advance(count);
         let x = if observation.all_logits() || observation.touches(Site::global(Hook::LnFinal)) {
             x
@@ -93,11 +91,23 @@ impl Decoder {
         let mut observation = Observation::new(&probe, &[], 0).with_noise(noise);
         let count = tokens.len() / batch;
         let pass = self.pass_alone(count);
-        let mut x = self.embed(tokens, batch, 0, &mut observation);
-        for (index, block) in self.blocks.iter().enumerate() {
-            x = block.forward(&self.spec, index, x, &pass, None, &mut observation);
-        }
+        let x = self.embed(tokens, batch, 0, &mut observation);
+        let x = self.through_blocks(x, &pass, None, &mut observation);
         self.unembed(x, &mut observation)
+    }
+
+    /// The residual stream `[batch, position, hidden]` through all blocks.
+    pub(crate) fn through_blocks(
+        &self,
+        mut x: Tensor<3>,
+        pass: &Pass,
+        mut cache: Option<&mut KvCache>,
+        observation: &mut Observation<'_>,
+    ) -> Tensor<3> {
+        for (index, block) in self.blocks.iter().enumerate() {
+            x = block.forward(&self.spec, index, x, pass, cache.as_deref_mut(), observation);
+        }
+        x
     }
 
     pub(crate) fn embed(
@@ -107,21 +117,41 @@ impl Decoder {
         past: usize,
         observation: &mut Observation<'_>,
     ) -> Tensor<3> {
-        let count = tokens.len() / batch;
-        let x = self.embed.gather(tokens).reshape([batch, count, self.spec.hidden]);
-        let x = scaled(x, self.spec.embed_scale);
+        let positions = |offset: usize| -> Vec<u32> {
+            (offset + past..offset + past + tokens.len() / batch).map(|row| row as u32).collect()
+        };
+        let positions = self.learned_positions().map(|(table, offset)| table.gather(&positions(offset)));
+        self.embedded(self.embed.gather(tokens), positions, batch, observation)
+    }
+
+    /// The table of learned positions, and the row of the first one.
+    pub(crate) fn learned_positions(&self) -> Option<(&Matrix, usize)> {
+        match (&self.pos_embed, &self.spec.positions) {
+            (Some(table), Positions::Learned { offset }) => Some((table, *offset)),
+            _ => None,
+        }
+    }
+
+    /// The input of block 0 `[batch, position, hidden]` from rows of the embedding `[batch * position, hidden]` and of
+    /// the table of positions `[position, hidden]`.
+    pub(crate) fn embedded(
+        &self,
+        rows: Tensor<2>,
+        positions: Option<Tensor<2>>,
+        batch: usize,
+        observation: &mut Observation<'_>,
+    ) -> Tensor<3> {
+        let hidden = self.spec.hidden;
+        let count = rows.dims()[0] / batch;
+        let x = scaled(rows.reshape([batch, count, hidden]), self.spec.embed_scale);
         let x = match &self.embed_norm {
             Some(norm) => norm.forward(x),
             None => x,
         };
         let x = observation.at3(Site::global(Hook::Embed), x);
-        match (&self.pos_embed, &self.spec.positions) {
-            (Some(table), Positions::Learned { offset }) => {
-                let rows: Vec<u32> = (offset + past..offset + past + count).map(|row| row as u32).collect();
-                let positions = table.gather(&rows).reshape([1, count, self.spec.hidden]);
-                x + observation.at3(Site::global(Hook::PosEmbed), positions)
-            }
-            _ => x,
+        match positions {
+            Some(rows) => x + observation.at3(Site::global(Hook::PosEmbed), rows.reshape([1, count, hidden])),
+            None => x,
         }
     }
 

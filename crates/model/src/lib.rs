@@ -17,6 +17,7 @@ mod mlp;
 mod names;
 mod parameters;
 mod probe;
+mod replay;
 mod rotary;
 mod site;
 mod spec;
@@ -34,6 +35,7 @@ pub use description::{Description, describe, markdown};
 pub use error::ModelError;
 pub use parameters::WeightMap;
 pub use probe::{Action, Captured, Edit, Noise, Observation, Probe, check_edits};
+pub use replay::RecordedStep;
 pub use rotary::{Pairing, RotarySpec, Scaling};
 pub use site::{Axis, Hook, Site};
 pub use spec::{

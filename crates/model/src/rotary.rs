@@ -2,7 +2,8 @@
 
 use std::cell::OnceCell;
 
-use burn::tensor::{Device, Tensor, TensorData, s};
+use burn::tensor::{Device, Tensor, s};
+use glassbox_kernels::ops::Turns;
 
 use crate::ModelError;
 
@@ -169,9 +170,8 @@ impl RotarySpec {
 /// Cosines and sines for the positions of one pass, shared by all blocks of a variant.
 #[derive(Debug, Clone)]
 pub struct Rotary {
-    /// Cosines before sines, `[2, position, dims / 2]`.
-    angles: Tensor<3>,
-    /// Both again, `[1, position, 1, dims / 2]` each, where no kernel takes them together.
+    turns: Turns,
+    /// Cosines and sines again, `[1, position, 1, dims / 2]` each, where no kernel takes them together.
     separate: OnceCell<(Tensor<4>, Tensor<4>)>,
     dims: usize,
     pairing: Pairing,
@@ -180,27 +180,36 @@ pub struct Rotary {
 impl Rotary {
     /// Angles for `count` positions from `offset` on, in a sequence of `length` tokens.
     pub fn new(spec: &RotarySpec, offset: usize, count: usize, length: usize, device: &Device) -> Self {
+        let turns = Turns::new(Self::angles(spec, offset, count, length), spec.dims / 2, offset, device);
+        Self { turns, separate: OnceCell::new(), dims: spec.dims, pairing: spec.pairing }
+    }
+
+    /// Cosines `[position, dims / 2]` before sines for `count` positions from `offset` on, in a sequence of `length`
+    /// tokens.
+    pub fn angles(spec: &RotarySpec, offset: usize, count: usize, length: usize) -> Vec<f32> {
         let frequencies = spec.frequencies(length);
         let angles = |position: usize| frequencies.iter().map(move |frequency| position as f32 * frequency);
         let angles: Vec<f32> = (offset..offset + count).flat_map(angles).collect();
         let both = [f32::cos as fn(f32) -> f32, f32::sin];
-        let values = both.iter().flat_map(|f| angles.iter().map(|angle| f(*angle) * spec.attention_factor));
-        let data = TensorData::new(values.collect::<Vec<f32>>(), [2, count, spec.dims / 2]);
-        let angles = Tensor::from_data(data, device);
-        Self { angles, separate: OnceCell::new(), dims: spec.dims, pairing: spec.pairing }
+        both.iter().flat_map(|f| angles.iter().map(|angle| f(*angle) * spec.attention_factor)).collect()
     }
 
-    /// Cosines before sines, `[2, position, dims / 2]`, for components that turn with those half their number
-    /// behind; none where neighbours turn together.
-    pub fn halves(&self) -> Option<&Tensor<3>> {
-        (self.pairing == Pairing::Halves).then_some(&self.angles)
+    /// What kernels turn by.
+    pub fn turns(&self) -> &Turns {
+        &self.turns
+    }
+
+    /// What kernels turn by, for components that turn with those half their number behind; none where neighbours
+    /// turn together.
+    pub fn halves(&self) -> Option<&Turns> {
+        (self.pairing == Pairing::Halves).then_some(&self.turns)
     }
 
     fn separate(&self) -> &(Tensor<4>, Tensor<4>) {
         self.separate.get_or_init(|| {
-            let [_, count, half] = self.angles.dims();
-            let part =
-                |i: usize| self.angles.clone().slice(s![i..i + 1, .., ..]).reshape([1, count, 1, half]);
+            let angles = self.turns.angles();
+            let [_, count, half] = angles.dims();
+            let part = |i: usize| angles.clone().slice(s![i..i + 1, .., ..]).reshape([1, count, 1, half]);
             (part(0), part(1))
         })
     }

@@ -19,6 +19,7 @@ pub async fn run(args: Bench) -> Result<(), CliError> {
     let prompt: Vec<u32> = (0..args.prompt_tokens as u32).map(|i| (i * 7 + 1) % vocab).collect();
     let mut prefill = Vec::new();
     let mut decode = Vec::new();
+    let mut replayed = 0;
     // The first run compiles shaders and warms caches; it is not counted.
     for run in 0..=args.repeat {
         let mut generation = model
@@ -28,6 +29,7 @@ pub async fn run(args: Bench) -> Result<(), CliError> {
         let timing = generation.timing;
         if run > 0 {
             prefill.push(timing.prefill_ms);
+            replayed = timing.replayed_tokens;
             if timing.decoded_tokens > 0 {
                 decode.push(timing.decode_ms / timing.decoded_tokens as f64);
             }
@@ -48,6 +50,7 @@ pub async fn run(args: Bench) -> Result<(), CliError> {
         "prefill_ms": prefill,
         "prefill_tokens_per_s": prefill.map(|ms| args.prompt_tokens as f64 * 1e3 / ms),
         "new_tokens": args.new_tokens,
+        "replayed_tokens": replayed,
         "decode_ms_per_token": decode,
         "decode_tokens_per_s": decode.map(|ms| 1e3 / ms),
     });

@@ -9,8 +9,9 @@ mod gather;
 pub(crate) mod ops;
 mod pack;
 mod product;
+pub(crate) mod replay;
 
-use burn::tensor::{Bytes, Device, Tensor};
+use burn::tensor::{Bytes, DType, Device, Int, Tensor};
 use burn_cubecl::{Cube, CubeDevice, kernel::into_contiguous, tensor::CubeTensor};
 use cubecl::client::Client;
 use cubecl::prelude::*;
@@ -235,13 +236,7 @@ impl GpuMatrix {
     /// An uninitialised tensor on the device.
     fn empty(&self, shape: [usize; 2]) -> CubeTensor {
         let handle = self.client.empty((shape[0] * shape[1]).max(1) * size_of::<f32>());
-        CubeTensor::new_contiguous(
-            self.client.clone(),
-            self.device.clone(),
-            shape.into(),
-            handle,
-            burn::tensor::DType::F32,
-        )
+        CubeTensor::new_contiguous(self.client.clone(), self.device.clone(), shape.into(), handle, DType::F32)
     }
 
     fn launch_product(
@@ -298,12 +293,23 @@ impl GpuMatrix {
 
     /// Rows as `f32`, `[rows.len(), in_features]`. Every row must be below `out_features`.
     pub(crate) fn gather(&self, rows: &[u32]) -> Tensor<2> {
-        let out = self.empty([rows.len(), self.in_features]);
-        if !rows.is_empty() {
-            let ids = self.client.create(Bytes::from_elems(rows.to_vec()));
-            for piece in &self.pieces {
-                self.launch_gather(piece, &ids, rows.len(), &out);
-            }
+        match rows {
+            // There are no empty buffers.
+            [] => Tensor::from_primitive::<Cube>(self.empty([0, self.in_features])),
+            _ => self.select(&self.client.create(Bytes::from_elems(rows.to_vec())), rows.len()),
+        }
+    }
+
+    /// As [`Self::gather`], for rows that a tensor on the device names.
+    pub(crate) fn gather_named(&self, rows: &Tensor<1, Int>) -> Option<Tensor<2>> {
+        let names = rows.clone().try_into_primitive::<Cube>().ok().filter(|rows| rows.dtype == DType::I32)?;
+        Some(self.select(&into_contiguous(names).handle, rows.dims()[0]))
+    }
+
+    fn select(&self, ids: &Handle, wanted: usize) -> Tensor<2> {
+        let out = self.empty([wanted, self.in_features]);
+        for piece in &self.pieces {
+            self.launch_gather(piece, ids, wanted, &out);
         }
         Tensor::from_primitive::<Cube>(out)
     }

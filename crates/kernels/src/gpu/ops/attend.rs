@@ -16,6 +16,7 @@ pub(crate) fn attend(
     q: &Tensor<4>,
     keys: &Tensor<4>,
     values: &Tensor<4>,
+    place: &Tensor<1>,
     spec: AttendSpec,
 ) -> Option<Tensor<4>> {
     let [batch, count, heads, head_dim] = q.dims();
@@ -24,12 +25,13 @@ pub(crate) fn attend(
     if !fits {
         return None;
     }
-    let (q, keys, values) = (primitive(q)?, primitive(keys)?, primitive(values)?);
+    let (q, keys, values, place) = (primitive(q)?, primitive(keys)?, primitive(values)?, primitive(place)?);
     let out = beside(&q, [1, count, heads, head_dim]);
     let window = spec.window.unwrap_or(usize::MAX).min(u32::MAX as usize) as u32;
-    let sizes = [heads, heads / kv_heads, head_dim, capacity, spec.past].map(|n| n as u32);
-    let [heads32, group, head_dim32, capacity32, past] = sizes;
-    // SAFETY: the lengths are those of contiguous tensors, and keys end at the last query's position.
+    let sizes = [heads, heads / kv_heads, head_dim, capacity].map(|n| n as u32);
+    let [heads32, group, head_dim32, capacity32] = sizes;
+    // SAFETY: the lengths are those of contiguous tensors, and keys end at the last query's position, below the
+    // capacity: whoever writes another `place` before a replay checks that ([`super::super::replay`]).
     unsafe {
         attention::launch_unchecked(
             &q.client,
@@ -38,12 +40,12 @@ pub(crate) fn attend(
             argument(&q, count * heads * head_dim),
             argument(&keys, kv_heads * capacity * head_dim),
             argument(&values, kv_heads * capacity * head_dim),
+            argument(&place, 1),
             argument(&out, count * heads * head_dim),
             heads32,
             group,
             head_dim32,
             capacity32,
-            past,
             window,
             spec.scale,
             spec.softcap.unwrap_or(1.0),
@@ -61,12 +63,12 @@ fn attention(
     q: &[f32],
     keys: &[f32],
     values: &[f32],
+    place: &[f32],
     out: &mut [f32],
     heads: u32,
     group: u32,
     head_dim: u32,
     capacity: u32,
-    past: u32,
     window: u32,
     scale: f32,
     softcap: f32,
@@ -77,7 +79,7 @@ fn attention(
     let head_dim = head_dim as usize;
     let query = (CUBE_POS_X * heads + CUBE_POS_Y) as usize * head_dim;
     let cache = (CUBE_POS_Y / group) as usize * capacity as usize * head_dim;
-    let last = past + CUBE_POS_X;
+    let last = u32::cast_from(place[0]) + CUBE_POS_X;
     let first = select(last >= window, last - min(window, last) + 1, 0u32);
 
     let mut shared_query = Shared::<[f32]>::new_slice(comptime!(MOST));

@@ -6,23 +6,22 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use super::{argument, beside, primitive, tensor};
-use crate::ops::Cached;
+use crate::ops::{Cached, Turns};
 
 /// See [`crate::ops::rotate_and_write`].
 pub(crate) fn rotate_and_write(
     q: &Tensor<4>,
     k: &Tensor<4>,
     v: &Tensor<4>,
-    angles: &Tensor<3>,
+    turns: &Turns,
     cache: &mut Option<Cached>,
-    past: usize,
 ) -> Option<Tensor<4>> {
     let [batch, count, heads, head_dim] = q.dims();
-    let [_, _, half] = angles.dims();
+    let (half, past) = (turns.half(), turns.past());
     if batch != 1 {
         return None;
     }
-    let (q, k, v, angles) = (primitive(q)?, primitive(k)?, primitive(v)?, primitive(angles)?);
+    let (q, k, v, turns) = (primitive(q)?, primitive(k)?, primitive(v)?, primitive(turns.tensor())?);
     let [_, kv_heads, capacity, _] = cache.as_ref()?.0.dims();
     assert!(past + count <= capacity, "the cache was not made large enough");
     let (keys, values) = owned(cache)?;
@@ -30,9 +29,10 @@ pub(crate) fn rotate_and_write(
     let lanes = (heads + 2 * kv_heads) * head_dim;
     let dim = CubeDim::new_1d(64);
     let cubes = CubeCount::Static(lanes.div_ceil(64) as u32, count as u32, 1);
-    let sizes = [count, heads, kv_heads, head_dim, half, capacity, past].map(|n| n as u32);
-    let [count32, heads32, kv_heads32, head_dim32, half32, capacity32, past32] = sizes;
-    // SAFETY: the lengths are those of contiguous tensors, and positions end below the capacity.
+    let sizes = [count, heads, kv_heads, head_dim, half, capacity].map(|n| n as u32);
+    let [count32, heads32, kv_heads32, head_dim32, half32, capacity32] = sizes;
+    // SAFETY: the lengths are those of contiguous tensors, and positions end below the capacity: whoever
+    // writes another place into `turns` before a replay checks that ([`super::super::replay`]).
     unsafe {
         rotate::launch_unchecked(
             &q.client,
@@ -41,7 +41,7 @@ pub(crate) fn rotate_and_write(
             argument(&q, count * heads * head_dim),
             argument(&k, count * kv_heads * head_dim),
             argument(&v, count * kv_heads * head_dim),
-            argument(&angles, 2 * count * half),
+            argument(&turns, 2 * count * half + 1),
             argument(&turned, count * heads * head_dim),
             argument(&keys, kv_heads * capacity * head_dim),
             argument(&values, kv_heads * capacity * head_dim),
@@ -51,7 +51,6 @@ pub(crate) fn rotate_and_write(
             head_dim32,
             half32,
             capacity32,
-            past32,
         )
     }
     *cache = Some((tensor(keys), tensor(values)));
@@ -78,7 +77,7 @@ fn rotate(
     q: &[f32],
     k: &[f32],
     v: &[f32],
-    angles: &[f32],
+    turns: &[f32],
     turned: &mut [f32],
     keys: &mut [f32],
     values: &mut [f32],
@@ -88,13 +87,13 @@ fn rotate(
     head_dim: u32,
     half: u32,
     capacity: u32,
-    past: u32,
 ) {
     let heads = heads as usize;
     let kv_heads = kv_heads as usize;
     let head_dim = head_dim as usize;
     let half = half as usize;
     let capacity = capacity as usize;
+    let past = usize::cast_from(turns[2 * count as usize * half]);
     let position = CUBE_POS_Y as usize;
     let lane = ABSOLUTE_POS_X as usize;
     let all = heads + 2 * kv_heads;
@@ -106,13 +105,13 @@ fn rotate(
 
     if row < heads {
         let start = (position * heads + row) * head_dim;
-        turned[start + component] = component_of(q, angles, start, component, position, half, count as usize);
+        turned[start + component] = component_of(q, turns, start, component, position, half, count as usize);
     } else {
         let kv = (row - heads) % kv_heads;
         let start = (position * kv_heads + kv) * head_dim;
-        let to = (kv * capacity + past as usize + position) * head_dim + component;
+        let to = (kv * capacity + past + position) * head_dim + component;
         if row < heads + kv_heads {
-            keys[to] = component_of(k, angles, start, component, position, half, count as usize);
+            keys[to] = component_of(k, turns, start, component, position, half, count as usize);
         } else {
             values[to] = v[start + component];
         }
