@@ -2,12 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
+import type { Locator } from '@playwright/test';
 import { App } from './support/app.ts';
 import { cleanFolder, variant } from './support/cases.ts';
 import { packFiles } from './support/engine.ts';
 import { FIXTURES } from './support/paths.ts';
-import { distance, readGolden, wanted, type HostTensor } from './support/tensors.ts';
-import { expect, test } from './support/test.ts';
+import { deeper, expectNext, numbers, saved, type KeptJson } from './support/panels.ts';
+import { best, distance, readGolden, rows, softmax, wanted, type HostTensor } from './support/tensors.ts';
+import { expect, PAGE, test } from './support/test.ts';
 
 /** A `case.toml` of kind `adapter`. */
 interface AdapterCase {
@@ -49,8 +51,7 @@ test('adapters are attached, scaled and taken off as PEFT does', async ({ engine
   expect(code).toBe('no_such_adapter');
 });
 
-test('an adapter that is dropped goes to the open model, and is turned off again', async ({ page, backend }) => {
-  test.skip(backend !== 'cpu', 'the page is the same');
+test('an adapter that is dropped goes to the open model, and is turned off again', { tag: PAGE }, async ({ page }) => {
   const app = await App.open(page);
   await app.openByDrop(cleanFolder(BASE));
   await app.write(BASE.case.prompt.text);
@@ -67,8 +68,7 @@ test('an adapter that is dropped goes to the open model, and is turned off again
   await expect(region).toHaveCount(0);
 });
 
-test('arithmetic and device are chosen in the settings, and the picture stays', async ({ page, backend }) => {
-  test.skip(backend !== 'cpu', 'the page is the same');
+test('arithmetic and device are chosen in the settings, and the picture stays', { tag: PAGE }, async ({ page }) => {
   const app = await App.open(page);
   await app.openByDrop(cleanFolder(QUANTISED));
   await app.write('the and');
@@ -82,24 +82,28 @@ test('arithmetic and device are chosen in the settings, and the picture stays', 
   expect(await app.ids()).toEqual(ids);
 });
 
-test('a device that gives wrong answers is left, in plain words', async ({ page, backend, expectedErrors }) => {
-  expectedErrors.push(/computes wrongly/);
-  await page.route('**/self-test/answers.json', async (route) => {
-    const response = await route.fetch();
-    const answers = (await response.json()) as { greedy: number[] };
-    answers.greedy[0] = 1 + (answers.greedy[0] ?? 0);
-    await route.fulfill({ json: answers });
+test.describe('on a first visit', () => {
+  test.use({ newcomer: true });
+
+  test('a device that gives wrong answers is left, in plain words', async ({ page, backend, expectedErrors }) => {
+    expectedErrors.push(/computes wrongly/);
+    await page.route('**/self-test/answers.json', async (route) => {
+      const response = await route.fetch();
+      const answers = (await response.json()) as { greedy: number[] };
+      answers.greedy[0] = 1 + (answers.greedy[0] ?? 0);
+      await route.fulfill({ json: answers });
+    });
+    if (backend === 'cpu') {
+      // There is nothing to fall back to: it is said, and nothing is computed.
+      await App.open(page);
+      await expect(page.getByText(/This browser computes wrongly/)).toBeVisible();
+      return;
+    }
+    const app = await App.open(page, 'device=auto&allow-software');
+    await expect(app.status).toContainText(/computes wrongly.*runs on the CPU/);
+    await app.openByDrop(cleanFolder(BASE));
+    await expect(app.status).toContainText('CPU');
   });
-  if (backend === 'cpu') {
-    // There is nothing to fall back to: it is said, and nothing is computed.
-    await App.open(page);
-    await expect(page.getByText(/This browser computes wrongly/)).toBeVisible();
-    return;
-  }
-  const app = await App.open(page, 'device=auto&allow-software');
-  await expect(app.status).toContainText(/computes wrongly.*runs on the CPU/);
-  await app.openByDrop(cleanFolder(BASE));
-  await expect(app.status).toContainText('CPU');
 });
 
 test('a model goes where it should decode sooner', async ({ page, backend }) => {
@@ -151,20 +155,54 @@ test('a decoded token is one submission of work and one to read it back, and at 
   expect(found.reads).toBeLessThanOrEqual(1);
 });
 
-test('a layer with a convolution in the place of attention says so, and the others are shown', async ({ page, backend }) => {
-  test.skip(backend !== 'cpu', 'the page is the same');
-  const app = await App.open(page);
-  const hybrid = variant('lfm2');
-  await app.openByDrop(cleanFolder(hybrid));
-  await app.write(hybrid.case.prompt.text);
-  // The layer that is shown first is one that has heads.
-  await expect(page.getByRole('heading', { name: 'Layer 2, head 0' })).toBeVisible();
-  const box = (await app.grid.locator('canvas').boundingBox()) ?? { x: 0, y: 0, width: 0, height: 0 };
-  await page.mouse.click(box.x + box.width / 2, box.y + 40);
-  await expect(page.getByText(/Layer 0 has a short convolution in the place of attention/).first()).toBeVisible();
-  for (const tab of ['Logit lens', 'Contributions', 'Down to the numbers', 'Norms, rotation, cache']) {
-    await page.getByRole('tab', { name: tab }).click();
-    await app.idle();
+test.describe('a layer with a convolution in the place of attention', () => {
+  const HYBRID = variant('lfm2');
+
+  test('says so, and the others are shown', { tag: PAGE }, async ({ page }) => {
+    const app = await App.open(page);
+    await app.openByDrop(cleanFolder(HYBRID));
+    await app.write(HYBRID.case.prompt.text);
+    // The layer that is shown first is one that has heads.
+    await expect(page.getByRole('heading', { name: 'Layer 2, head 0' })).toBeVisible();
+    const box = (await app.grid.locator('canvas').boundingBox()) ?? { x: 0, y: 0, width: 0, height: 0 };
+    await page.mouse.click(box.x + box.width / 2, box.y + 40);
+    await expect(page.getByText(/Layer 0 has a short convolution in the place of attention/).first()).toBeVisible();
+    await expect(app.grid.getByRole('gridcell')).toHaveText('Layer 0, convolution, no heads');
+    const { rows } = await numbers(page, 'Attention of all heads');
+    expect(rows.map(([layer, head, , , , role]) => (head === '' ? `${layer}: ${role}` : `${layer}.${head}`))).toEqual(
+      ['0: convolution, no heads', '1: convolution, no heads', '2.0', '2.1', '2.2', '2.3', '3: convolution, no heads'],
+    );
+    for (const tab of ['Logit lens', 'Down to the numbers', 'Norms, rotation, cache']) {
+      await deeper(page, tab);
+      await expect(page.getByText('computing…')).toHaveCount(0);
+      await expect(app.errors).toHaveCount(0);
+    }
+  });
+
+  test('is switched off as transformers says, and has its part in the logit', { tag: PAGE }, async ({ page }) => {
+    const app = await App.open(page);
+    await app.openByDrop(cleanFolder(HYBRID));
+    await app.write(HYBRID.case.prompt.text);
+    const panel = await deeper(page, 'Contributions');
+    const parts = await beginning(panel, 'What each head and MLP adds');
+    expect(parts.rows.map(([layer, column]) => `${layer} ${column}`)).toEqual(
+      [0, 1, 2, 3].flatMap((layer) => [...(layer === 2 ? ['0', '1', '2', '3'] : ['conv']), 'MLP'].map((column) => `${layer} ${column}`)),
+    );
+    const strongest = await beginning(panel, 'Strongest parts');
+    const convolution = strongest.rows.find(([name]) => name === 'convolution 0');
+    expect(convolution?.[1]).toBe(parts.rows[0]?.[2]);
+    const golden = rows(wanted(readGolden(join(HYBRID.folder, HYBRID.golden)), 'edits.ablate.l0.logits')).at(-1) ?? new Float32Array();
+    const probabilities = softmax(golden);
+    const off = best(golden, 20).map((id) => ({ id, probability: probabilities[id] ?? NaN, logit: golden[id] ?? NaN }));
+    await (await deeper(page, 'Change the model')).getByRole('button', { name: 'Switch off: convolution 0' }).click();
+    await expect(page.getByRole('region', { name: 'Changes to the model' })).toContainText('convolution of layer 0 off');
+    await expectNext(page, off);
     await expect(app.errors).toHaveCount(0);
-  }
+  });
 });
+
+/** The numbers of the picture whose name begins so. */
+async function beginning(panel: Locator, start: string): Promise<KeptJson> {
+  const button = panel.getByRole('button', { name: new RegExp(`^Keep “${start}.* as JSON$`) });
+  return JSON.parse((await saved(button)).toString('utf8')) as KeptJson;
+}

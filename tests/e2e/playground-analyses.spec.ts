@@ -1,7 +1,7 @@
 /** What the page shows of the analyses, compared with what transformers gives and with itself. */
 import { IDS, opened } from './support/app.ts';
 import { deeper, number } from './support/panels.ts';
-import { expect, test } from './support/test.ts';
+import { expect, PAGE, test } from './support/test.ts';
 
 test.describe('the analyses', () => {
   test('expect each token as probable as the sampler would draw it', async ({ page }) => {
@@ -78,7 +78,7 @@ test.describe('changes', () => {
   });
 });
 
-test('the page speaks German where it is asked to, and remembers', async ({ page }) => {
+test('the page speaks German where it is asked to, and remembers', { tag: PAGE }, async ({ page }) => {
   await opened(page);
   await page.getByRole('button', { name: 'Settings' }).click();
   await page.getByRole('combobox', { name: 'Language' }).selectOption('de');

@@ -4,7 +4,7 @@ import type { Page } from '@playwright/test';
 import { App, GQA, IDS, opened } from './support/app.ts';
 import { candidates, cellOf, chatty, deeper, expectNext, GOLDEN, number, numbers } from './support/panels.ts';
 import { best, readGolden, rows, softmax, wanted } from './support/tensors.ts';
-import { expect, test } from './support/test.ts';
+import { expect, PAGE, test } from './support/test.ts';
 
 const ANALYSES = readGolden(join(GQA.folder, 'golden-analysis.safetensors'));
 
@@ -250,7 +250,7 @@ test.describe('a chat', () => {
     await expect(panel.getByRole('combobox', { name: 'Who speaks' }).nth(messages.length)).toHaveValue('assistant');
   });
 
-  test('is not offered by a model without a template', async ({ page }) => {
+  test('is not offered by a model without a template', { tag: PAGE }, async ({ page }) => {
     await opened(page);
     await expect(page.getByRole('tab', { name: 'Branches' })).toBeVisible();
     await expect(page.getByRole('tab', { name: 'Chat' })).toHaveCount(0);

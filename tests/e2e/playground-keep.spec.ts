@@ -2,19 +2,19 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Locator, Page } from '@playwright/test';
-import { App, GQA, IDS, opened, TEXT } from './support/app.ts';
+import { App, deviceQuery, GQA, IDS, opened, TEXT } from './support/app.ts';
 import { cleanFolder } from './support/cases.ts';
 import { Hub } from './support/hub.ts';
 import { HOUSE, SITE } from './support/paths.ts';
 import { candidates, deeper, keep, numbers, saved, type KeptJson } from './support/panels.ts';
 import { distance, floats, readGolden, rows, wanted, type HostTensor } from './support/tensors.ts';
-import { expect, test } from './support/test.ts';
+import { expect, PAGE, test } from './support/test.ts';
 
 const GOLDEN = readGolden(join(GQA.folder, GQA.golden));
 const HEAD = 'Layer 0, head 0';
 
 test.describe('a picture', () => {
-  test('is kept as SVG that stands alone: every weight a square, and what it is of', async ({ page, context }) => {
+  test('is kept as SVG that stands alone: every weight a square, and what it is of', { tag: PAGE }, async ({ page, context }) => {
     const blank = await context.newPage();
     await opened(page);
     const text = (await keep(page, HEAD, 'SVG')).toString('utf8');
@@ -35,7 +35,7 @@ test.describe('a picture', () => {
     expect(words.join(' ')).toMatch(/Model .*, fingerprint [0-9a-f]{16}.*Prompt: .*Seed 1, 0 changes/s);
   });
 
-  test('is kept as PNG, three pixels to one of the page', async ({ page }) => {
+  test('is kept as PNG, three pixels to one of the page', { tag: PAGE }, async ({ page }) => {
     await opened(page);
     const svg = (await keep(page, HEAD, 'SVG')).toString('utf8');
     const png = await keep(page, HEAD, 'PNG');
@@ -143,7 +143,7 @@ test.describe('a link', () => {
     await page.keyboard.press('Escape');
 
     const other = await context.newPage();
-    await other.goto(link.replace('#', '?device=cpu#'));
+    await other.goto(onDevice(link));
     const again = App.attach(other);
     await expect(again.generated).toHaveCount(text.length);
     await expect(other.getByRole('heading', { name: /^What .* pushes$/ })).toBeVisible();
@@ -169,9 +169,9 @@ test.describe('a link', () => {
     const link = await page.getByRole('textbox', { name: /^Link to this page/ }).inputValue();
     await page.keyboard.press('Escape');
     const before = await candidates(page);
-    const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+    const context = await browser.newContext();
     const other = await context.newPage();
-    await other.goto(link.replace('#', '?device=cpu#'));
+    await other.goto(onDevice(link));
     await expect(other.getByText(/from files of yours/)).toBeVisible();
     const again = App.attach(other);
     await again.drop(cleanFolder(GQA));
@@ -184,7 +184,7 @@ test.describe('a link', () => {
   });
 });
 
-test('a link to files of another machine asks nothing of it before the reader agrees', async ({ page }) => {
+test('a link to files of another machine asks nothing of it before the reader agrees', async ({ page, backend }) => {
   const hub = await Hub.start();
   try {
     const url = hub.add('/owner/model/resolve/main/model.gguf', readFileSync(join(GQA.folder, 'model-f32.gguf')));
@@ -201,9 +201,9 @@ test('a link to files of another machine asks nothing of it before the reader ag
     });
     await page.goto('about:blank');
     const asked = hub.seen.length;
-    await page.goto(link.replace('#', '?device=cpu#'));
+    await page.goto(onDevice(link));
     await expect(page.getByText(`This link wants model files from ${new URL(url).host}.`)).toBeVisible();
-    await expect(app.status).toContainText('CPU');
+    await expect(app.status).toContainText(backend === 'webgpu' ? 'GPU' : 'CPU');
     expect(hub.seen.length, 'requests before the answer').toBe(asked);
     await page.getByRole('button', { name: 'Fetch them' }).click();
     await app.pictured();
@@ -223,7 +223,7 @@ test.describe('a reload', () => {
     await expect(app.status).toContainText('kept for a reload');
     await page.waitForTimeout(700);
     const before = await candidates(page);
-    await page.goto(`${SITE}?device=cpu`);
+    await page.goto(`${SITE}?${deviceQuery()}`);
     await expect(app.model).toHaveText(/\S/);
     await expect(page.getByRole('region', { name: 'Changes to the model' })).toContainText('head 0.0 off');
     await app.pictured();
@@ -232,7 +232,7 @@ test.describe('a reload', () => {
     await expect(app.errors).toHaveCount(0);
   });
 
-  test('finds nothing where the reader had it forgotten, and says so', async ({ page }) => {
+  test('finds nothing where the reader had it forgotten, and says so', { tag: PAGE }, async ({ page }) => {
     const app = await opened(page);
     await expect(app.status).toContainText('kept for a reload');
     await page.getByRole('button', { name: 'Settings' }).click();
@@ -241,7 +241,7 @@ test.describe('a reload', () => {
     await dialog.getByRole('button', { name: 'Forget it' }).click();
     await expect(dialog.getByText('Nothing is kept now.')).toBeVisible();
     await dialog.getByRole('combobox', { name: 'Model files' }).selectOption('drop');
-    await page.goto(`${SITE}?device=cpu`);
+    await page.goto(`${SITE}?${deviceQuery()}`);
     await expect(page.getByText(/from files of yours/)).toBeVisible();
     await app.drop(cleanFolder(GQA));
     await expect(app.model).toHaveText(/\S/);
@@ -268,10 +268,15 @@ async function files(within: Page | Locator, name: string): Promise<readonly [js
   return [json, csv, svg];
 }
 
+/** A link, opened with the device of the project. */
+function onDevice(link: string): string {
+  return link.replace('#', `?${deviceQuery()}#`);
+}
+
 /** The page with the model that comes with the site. */
 async function house(page: Page): Promise<void> {
   expect(HOUSE).toContain('glassbox-stories');
-  await page.goto(`${SITE}?device=cpu`);
+  await page.goto(`${SITE}?${deviceQuery()}`);
   await expect(page.locator('header strong')).toHaveText(/stories/);
   await expect(page.getByRole('button', { name: 'Generate', exact: true })).toBeEnabled();
 }

@@ -1,10 +1,9 @@
-/** How soon the page answers a hand: measured in the page, with the model that comes with the site. */
+/** How soon the page answers a hand: measured in the page, with the model that comes with the site. Nothing else runs beside these tests. */
 import { App } from './support/app.ts';
 import { deeper } from './support/panels.ts';
 import { SITE } from './support/paths.ts';
 import { expect, test } from './support/test.ts';
 
-/** Another test and a build may be at work beside this one, so that the quickest of some tries counts. */
 const TRIES = 12;
 
 test('the sampler’s table follows a slider within 20 ms, over the whole vocabulary', async ({ page }) => {
@@ -43,7 +42,7 @@ test('the sampler’s table follows a slider within 20 ms, over the whole vocabu
   const description = `quickest ${times[0]?.toFixed(1)} ms, middle ${times[TRIES / 2]?.toFixed(1)} ms`;
   test.info().annotations.push({ type: 'slider to table', description });
   console.log(`slider to table: ${description}`);
-  expect(times[0]).toBeLessThan(20);
+  expect(times[TRIES / 2]).toBeLessThan(20);
 });
 
 test('the logit lens over 24 tokens is there within a second', async ({ page }) => {

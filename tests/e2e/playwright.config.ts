@@ -1,5 +1,5 @@
 import { defineConfig, type PlaywrightTestOptions, type PlaywrightWorkerOptions, type Project } from '@playwright/test';
-import type { Backend } from './support/test.ts';
+import { PAGE, type Backend } from './support/test.ts';
 
 type WorkerOptions = PlaywrightWorkerOptions & { readonly backend: Backend };
 type BackendProject = Project<PlaywrightTestOptions, WorkerOptions>;
@@ -17,6 +17,16 @@ const FLAGS = [
 
 /** WebGPU computed on the CPU, which every machine has. */
 const SOFTWARE_GPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+
+/** Tests of how long something takes: nothing may run beside them. */
+const TIMED = [/frames\.spec/, /playground-first\.spec/, /playground-speed\.spec/];
+
+/** What a reader does to a model and keeps of it. */
+const PLAYGROUND = [/playground-changes\.spec/, /playground-keep\.spec/, /playground-analyses\.spec/];
+
+const PHONE = { use: { viewport: { width: 390, height: 844 }, colorScheme: 'dark' } } as const;
+
+const PATIENT = { timeout: 180_000, expect: { timeout: 60_000 }, grepInvert: new RegExp(PAGE) };
 
 function project(backend: Backend, flags: readonly string[], rest: BackendProject): BackendProject {
   const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
@@ -39,20 +49,23 @@ export default defineConfig<PlaywrightTestOptions, WorkerOptions>({
   use: { viewport: { width: 1440, height: 900 } },
   projects: [
     // Generous: two tests share two cores, right after a build.
-    project('cpu', [], { timeout: 90_000, expect: { timeout: 20_000 }, testIgnore: /webgpu\.spec/ }),
+    project('cpu', [], { timeout: 90_000, expect: { timeout: 20_000 }, testIgnore: [/webgpu\.spec/, ...TIMED] }),
     // What is done to a model and kept of it, once more on a phone, in the dark.
+    project('cpu', [], { ...PHONE, name: 'phone', timeout: 90_000, expect: { timeout: 20_000 }, testMatch: PLAYGROUND }),
+    // A software adapter compiles shaders for seconds: what it has no part in is left out.
+    project('webgpu', SOFTWARE_GPU, {
+      ...PATIENT,
+      testMatch: [/engine\.spec/, /computing\.spec/, /webgpu\.spec/, ...PLAYGROUND],
+    }),
+    project('webgpu', SOFTWARE_GPU, { ...PATIENT, ...PHONE, name: 'phone-webgpu', testMatch: /playground-changes\.spec/ }),
+    // What is measured in milliseconds, when everything else is done.
     project('cpu', [], {
-      name: 'phone',
+      name: 'alone',
       timeout: 90_000,
       expect: { timeout: 20_000 },
-      testMatch: [/playground-changes\.spec/, /playground-keep\.spec/, /playground-analyses\.spec/],
-      use: { viewport: { width: 390, height: 844 }, colorScheme: 'dark' },
-    }),
-    // A software adapter compiles shaders for seconds.
-    project('webgpu', SOFTWARE_GPU, {
-      timeout: 180_000,
-      expect: { timeout: 60_000 },
-      testMatch: [/engine\.spec/, /computing\.spec/, /webgpu\.spec/, /playground-(changes|analyses)\.spec/],
+      testMatch: TIMED,
+      dependencies: ['cpu', 'phone', 'webgpu', 'phone-webgpu'],
+      workers: 1,
     }),
   ],
 });

@@ -5,6 +5,9 @@ import { expect, test } from './support/test.ts';
 
 const GQA = variant('llama-gqa');
 
+// Each begins with the self-test, as on a first visit.
+test.use({ newcomer: true });
+
 test('a model is opened, pictured and goes on as transformers does', async ({ page, watch }) => {
   const app = await App.open(page, 'device=gpu&allow-software');
   await app.openByDrop(cleanFolder(GQA));

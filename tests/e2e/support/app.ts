@@ -1,6 +1,7 @@
 import { expect, test, type Locator, type Page } from '@playwright/test';
 import { cleanFolder, variant } from './cases.ts';
 import { SITE } from './paths.ts';
+import type { Backend } from './test.ts';
 
 /** The page as a person sees it. */
 export class App {
@@ -79,9 +80,8 @@ export class App {
 
   /** Waits until the model is not at work on the prompt. */
   async idle(): Promise<void> {
-    // A run begins a moment after the last change of the prompt.
-    await this.page.waitForTimeout(600);
-    await expect(this.page.getByRole('button', { name: 'Run', exact: true })).toBeVisible({ timeout: 30_000 });
+    // A run begins a moment after the last change of the prompt, and is told of from that change on.
+    await expect(this.page.locator('gb-prompt-panel:not([busy])')).toBeAttached();
   }
 
   /** Types a prompt and waits for its picture. */
@@ -116,8 +116,9 @@ export class App {
 }
 
 /** Asks for the device of the project that a test belongs to. */
-function deviceQuery(): string {
-  return test.info().project.name === 'webgpu' ? 'device=gpu&allow-software' : 'device=cpu';
+export function deviceQuery(): string {
+  const { backend } = test.info().project.use as { readonly backend?: Backend };
+  return backend === 'webgpu' ? 'device=gpu&allow-software' : 'device=cpu';
 }
 
 /** The model that most tests of the page look into, with the prompt of its golden. */
@@ -127,7 +128,9 @@ export const { text: TEXT, ids_with_special: IDS } = GQA.case.prompt;
 /** The page with `llama-gqa` open and its golden's prompt read. */
 export async function opened(page: Page): Promise<App> {
   const app = await App.open(page);
-  await app.openByDrop(cleanFolder(GQA));
+  await app.drop(cleanFolder(GQA));
+  // Nobody waits for the picture of a text that is not theirs, only for the text.
+  await expect(app.tokens.first()).toBeVisible();
   await app.write(TEXT);
   expect(await app.ids()).toEqual(IDS);
   return app;
