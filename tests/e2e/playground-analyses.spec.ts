@@ -3,6 +3,9 @@ import { IDS, opened } from './support/app.ts';
 import { deeper, number } from './support/panels.ts';
 import { expect, PAGE, test } from './support/test.ts';
 
+// Of the longest files each test may go to either worker.
+test.describe.configure({ mode: 'parallel' });
+
 test.describe('the analyses', () => {
   test('expect each token as probable as the sampler would draw it', async ({ page }) => {
     const app = await opened(page);
@@ -71,7 +74,7 @@ test.describe('changes', () => {
     const list = page.getByRole('region', { name: 'Changes to the model' });
     await expect(list).toContainText('head 0.0 off');
     await expect(page.getByRole('columnheader', { name: 'Before' })).toBeVisible();
-    await page.waitForTimeout(600);
+    await app.idle();
     await page.getByRole('button', { name: 'Undo' }).click();
     await expect(list).toBeHidden();
     await expect.poll(() => app.candidates.allInnerTexts()).toEqual(before);

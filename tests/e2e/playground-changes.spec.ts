@@ -6,6 +6,9 @@ import { candidates, cellOf, chatty, deeper, expectNext, GOLDEN, number, numbers
 import { best, readGolden, rows, softmax, wanted } from './support/tensors.ts';
 import { expect, PAGE, test } from './support/test.ts';
 
+// Of the longest files each test may go to either worker.
+test.describe.configure({ mode: 'parallel' });
+
 const ANALYSES = readGolden(join(GQA.folder, 'golden-analysis.safetensors'));
 
 /** The most probable tokens after the last position of logits that torch computed. */
@@ -163,22 +166,21 @@ test.describe('two prompts', () => {
 test('undo and redo go through changes of every kind, and back', async ({ page }) => {
   const app = await opened(page);
   const list = page.getByRole('region', { name: 'Changes to the model' });
-  const settled = (): Promise<void> => page.waitForTimeout(700);
-  await settled();
   const first = await app.candidates.allInnerTexts();
   await page.getByRole('button', { name: 'Switch this head off' }).click();
   await expect(list).toBeVisible();
-  await settled();
+  await app.idle();
   const second = await app.candidates.allInnerTexts();
   await page.getByRole('button', { name: 'Arcs' }).click();
-  await settled();
+  // What is only looked at otherwise is a step once it has stayed so for a moment.
+  await page.waitForTimeout(600);
   await app.candidates.first().getByRole('button').click();
   await expect(app.tokens).toHaveCount(IDS.length + 1);
-  await settled();
+  await app.idle();
   await page.locator('body').press('Control+z');
   await expect(app.tokens).toHaveCount(IDS.length);
   await expect(page.getByRole('button', { name: 'Arcs' })).toHaveAttribute('aria-pressed', 'true');
-  await settled();
+  await app.idle();
   await page.locator('body').press('Control+z');
   await expect(page.getByRole('button', { name: 'Matrix' })).toHaveAttribute('aria-pressed', 'true');
   await expect.poll(() => app.candidates.allInnerTexts()).toEqual(second);
@@ -186,7 +188,7 @@ test('undo and redo go through changes of every kind, and back', async ({ page }
   await expect(list).toBeHidden();
   await expect.poll(() => app.candidates.allInnerTexts()).toEqual(first);
   for (let i = 0; i < 3; i++) {
-    await settled();
+    await app.idle();
     await page.locator('body').press('Control+Shift+z');
   }
   await expect(app.tokens).toHaveCount(IDS.length + 1);

@@ -90,8 +90,7 @@ class German {
     await this.app.drop(chatty());
     await expect(page.locator('gb-attention-grid[painted]')).toBeVisible();
     await page.getByRole('textbox', { name: de['prompt.title'] }).fill(TEXT);
-    await page.waitForTimeout(1200);
-    await expect(page.getByRole('button', { name: de['prompt.run'], exact: true })).toBeVisible();
+    await this.app.idle();
   }
 }
 

@@ -10,6 +10,9 @@ import { candidates, deeper, keep, numbers, saved, type KeptJson } from './suppo
 import { distance, floats, readGolden, rows, wanted, type HostTensor } from './support/tensors.ts';
 import { expect, PAGE, test } from './support/test.ts';
 
+// Of the longest files each test may go to either worker.
+test.describe.configure({ mode: 'parallel' });
+
 const GOLDEN = readGolden(join(GQA.folder, GQA.golden));
 const HEAD = 'Layer 0, head 0';
 
@@ -135,7 +138,8 @@ test.describe('a link', () => {
     await parts.getByRole('combobox', { name: 'less that of' }).selectOption({ index: 2 });
     await parts.getByRole('button', { name: /^Which words it pushes/ }).first().or(parts.locator('gb-bar-list button').first()).first().click();
     await expect(parts.getByRole('heading', { name: /^What .* pushes$/ })).toBeVisible();
-    await page.waitForTimeout(700);
+    await expect(parts.getByText('computing…')).toHaveCount(0);
+    await app.idle();
     const before = await seen(page);
     await page.getByRole('button', { name: 'Share' }).click();
     const link = await page.getByRole('textbox', { name: /^Link to this page/ }).inputValue();
@@ -221,7 +225,7 @@ test.describe('a reload', () => {
     await page.getByRole('button', { name: 'Switch this head off' }).click();
     await expect(page.getByText(/Changed by your edits/)).toBeVisible();
     await expect(app.status).toContainText('kept for a reload');
-    await page.waitForTimeout(700);
+    await app.idle();
     const before = await candidates(page);
     await page.goto(`${SITE}?${deviceQuery()}`);
     await expect(app.model).toHaveText(/\S/);
