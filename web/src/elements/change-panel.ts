@@ -38,6 +38,21 @@ export class ChangePanel extends DeepPanel {
       th {
         color: var(--ink-2);
       }
+      /* Which layer a switch is of stays to be seen, however many heads there are. */
+      tr > :first-child,
+      thead th {
+        position: sticky;
+        background: var(--paper);
+      }
+      tr > :first-child {
+        left: 0;
+      }
+      thead th {
+        top: 0;
+      }
+      thead :first-child {
+        z-index: 1;
+      }
       td button {
         min-width: 30px;
         min-height: 26px;

@@ -31,6 +31,9 @@ export const deepStyles = [
       gap: 1.75rem;
       align-items: start;
     }
+    .two + .two {
+      margin-top: 1.75rem;
+    }
     @container (max-width: 57.5rem) {
       .two,
       .three {
@@ -60,8 +63,12 @@ export const deepStyles = [
       gap: 0.4rem 0.9rem;
       margin: 0 0 0.8rem;
     }
+    .row > .note {
+      margin: 0;
+    }
     .row label {
       display: inline-flex;
+      flex-wrap: wrap;
       align-items: center;
       gap: 0.4em;
       max-width: 100%;

@@ -46,8 +46,14 @@ export class StepTable extends View implements Keepable {
         top: 0;
         background: var(--paper);
       }
-      th:first-child {
+      tr > :first-child {
+        position: sticky;
+        left: 0;
+        background: var(--paper);
         text-align: start;
+      }
+      thead :first-child {
+        z-index: 1;
       }
       button {
         min-height: 24px;
