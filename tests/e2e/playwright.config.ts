@@ -55,7 +55,7 @@ export default defineConfig<PlaywrightTestOptions, WorkerOptions>({
     // A software adapter compiles shaders for seconds: what it has no part in is left out.
     project('webgpu', SOFTWARE_GPU, {
       ...PATIENT,
-      testMatch: [/engine\.spec/, /computing\.spec/, /webgpu\.spec/, ...PLAYGROUND],
+      testMatch: [/engine\.spec/, /computing\.spec/, /webgpu\.spec/, /playground-cli\.spec/, ...PLAYGROUND],
     }),
     project('webgpu', SOFTWARE_GPU, { ...PATIENT, ...PHONE, name: 'phone-webgpu', testMatch: /playground-changes\.spec/ }),
     // What is measured in milliseconds, when everything else is done.
