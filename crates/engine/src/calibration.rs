@@ -7,7 +7,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use glassbox_formats::DType;
-use glassbox_kernels::{Matrix, MatrixBuilder};
+use glassbox_kernels::{Matrix, MatrixBuilder, replay::record};
 use glassbox_model::ModelError;
 use web_time::Instant;
 
@@ -99,16 +99,23 @@ fn half_bits(value: f32) -> u16 {
     ((bits >> 13 & 0x3ff) | ((bits >> 23) - 112) << 10) as u16
 }
 
-/// Milliseconds for `count` products, one after the other, and reading the last back.
+/// Milliseconds for `count` products, one after the other, and reading the last back. As decoding does, a GPU is given
+/// launches that were recorded before.
 async fn time(matrices: &[Matrix], count: usize, device: &Device) -> Result<f64, EngineError> {
     let features = matrices[0].in_features();
     let ones = TensorData::new(vec![1.0_f32; features], [1, features]);
+    let x = Tensor::<2>::from_data(ones, device);
+    let products = || matrices.iter().cycle().take(count).fold(x.clone(), |x, matrix| matrix.linear(x));
+    let recorded = record(device, || Some(products()));
     let start = Instant::now();
-    let mut x = Tensor::<2>::from_data(ones, device);
-    for matrix in matrices.iter().cycle().take(count) {
-        x = matrix.linear(x);
-    }
-    let values = collect::read(vec![x]).await?;
+    let last = match recorded {
+        Some((replay, last)) => {
+            replay.run().map_err(ModelError::Kernel)?;
+            last
+        }
+        None => products(),
+    };
+    let values = collect::read(vec![last]).await?;
     collect::finite(&values[0])?;
     Ok(start.elapsed().as_secs_f64() * 1e3)
 }

@@ -12,13 +12,13 @@ pub enum Kind {
     Cpu,
     /// The CubeCL kernels (burn's wgpu backend; only with the feature `gpu`).
     Gpu,
-    /// burn's own operations: training, where the gradient must be recorded.
+    /// burn's own operations: training, where the gradient must be recorded, and builds with the feature `plain`.
     Plain,
 }
 
 /// The kernels that run on a device.
 pub fn kind(device: &Device) -> Kind {
-    if device.is_autodiff() {
+    if cfg!(feature = "plain") || device.is_autodiff() {
         Kind::Plain
     } else if *device == Device::flex() {
         Kind::Cpu

@@ -150,6 +150,8 @@ pub fn attend(
     if let Some(out) = gpu::attend(q, keys, values, place, spec) {
         return Some(out);
     }
+    #[cfg(not(feature = "gpu"))]
+    let _ = place;
     flex::attend(q, keys, values, spec)
 }
 

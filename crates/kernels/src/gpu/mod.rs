@@ -17,6 +17,7 @@ use cubecl::client::Client;
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
+use crate::device;
 use crate::error::KernelError;
 use crate::matrix::Epilogue;
 use crate::plan::Plan;
@@ -74,9 +75,10 @@ impl std::fmt::Debug for GpuMatrix {
     }
 }
 
-/// A primitive on a GPU, if the tensor is there and not recorded by autodiff.
+/// A primitive on a GPU, if the tensor is there and kernels are to run on it.
 fn primitive<const D: usize>(tensor: &Tensor<D>) -> Option<CubeTensor> {
-    (!tensor.device().is_autodiff()).then(|| tensor.clone().try_into_primitive::<Cube>().ok()).flatten()
+    let on_gpu = device::kind(&tensor.device()) == device::Kind::Gpu;
+    on_gpu.then(|| tensor.clone().try_into_primitive::<Cube>().ok()).flatten()
 }
 
 /// Submits what was asked of a tensor's GPU so far. A failure shows when something is read back.
