@@ -21,7 +21,7 @@ impl Shared {
     /// Answers a request about a run; others are none of this file's.
     pub async fn analyse(&self, id: u32, request: Request) -> Result<(), WorkerError> {
         let model = self.model()?;
-        let work = Work { shared: self, id };
+        let work = Work::new(self, id);
         match request {
             Request::Lens(query) => self.lens(&model, &query, &work).await,
             Request::Attribute(query) => self.attribute(&model, &query, &work).await,

@@ -100,7 +100,7 @@ impl Shared {
         let calibration = match known {
             Some(known) => convert::calibration(&known),
             None => {
-                let work = Work { shared: self, id };
+                let work = Work::new(self, id);
                 let measured = Calibration::measure(&device::cpu(), &gpu, &work).await?;
                 gpu.device.memory_cleanup();
                 measured
@@ -127,7 +127,7 @@ impl Shared {
             Some(precision) => device.with_precision(convert::asked_precision(precision)),
             None => device,
         };
-        let work = Work { shared: self, id };
+        let work = Work::new(self, id);
         let model = Model::load((checkpoint, summary, tokenizer), &device, &work).await?;
         if device.gpu {
             work.progress(LoadStage::Warmup, 0.0, 1.0);

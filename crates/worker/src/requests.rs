@@ -1,6 +1,6 @@
 //! Answering each kind of request.
 
-use std::{future::Future, pin::Pin, rc::Rc};
+use std::{cell::Cell, future::Future, pin::Pin, rc::Rc};
 
 use glassbox_engine::{
     Distribution, EngineError, HostTensor, Model,
@@ -30,11 +30,11 @@ impl Shared {
             Request::Start { chosen, .. } => self.start(id, chosen).await,
             Request::Calibrate { known } => self.calibrate(id, known).await,
             Request::Open { source, device, precision } => {
-                let files = source::files(&source, &message, &Work { shared: &self, id }).await?;
+                let files = source::files(&source, &message, &Work::new(&self, id)).await?;
                 self.open(id, files, device, precision).await
             }
             Request::Attach { source, scale } => {
-                let files = source::files(&source, &message, &Work { shared: &self, id }).await?;
+                let files = source::files(&source, &message, &Work::new(&self, id)).await?;
                 self.attach(id, files, scale).await
             }
             Request::ScaleAdapter { adapter, scale } => self.scale_adapter(id, adapter, scale).await,
@@ -73,7 +73,7 @@ impl Shared {
         let model = self.model()?;
         let tokens = convert::input(&model, input)?;
         let probe = Probe::parse(capture, model.spec()).map_err(EngineError::Model)?;
-        let work = Work { shared: self, id };
+        let work = Work::new(self, id);
         let edits = self.edits(&model, edits, &work).await?;
         let (run, tensors) = self.runs.trace(&model, &tokens, &edits, &probe, &work).await?;
         let raw = Distribution::raw(&run.logits(&model, run.len() - 1).await?);
@@ -105,7 +105,7 @@ impl Shared {
     ) -> Result<(), WorkerError> {
         let model = self.model()?;
         let tokens = convert::input(&model, input)?;
-        let work = Work { shared: self, id };
+        let work = Work::new(self, id);
         let edits = self.edits(&model, edits, &work).await?;
         let (limit, settings) = (limit as usize, convert::sampler(sampler));
         // Branches and repeated runs go on from what is kept, as long as that is small.
@@ -188,9 +188,18 @@ fn meta(tensor: &HostTensor) -> TensorMeta {
 pub(crate) struct Work<'a> {
     pub shared: &'a Shared,
     pub id: u32,
+    /// When the page was last told how far loading is, in milliseconds.
+    told: Cell<f64>,
 }
 
-impl Work<'_> {
+/// Milliseconds between two messages of how far loading is: more than an eye sees.
+const TOLD_MS: f64 = 30.0;
+
+impl<'a> Work<'a> {
+    pub fn new(shared: &'a Shared, id: u32) -> Self {
+        Self { shared, id, told: Cell::new(0.0) }
+    }
+
     /// What tells that the page wants this request stopped.
     pub fn signal(&self) -> Option<AbortSignal> {
         self.shared.signal()
@@ -220,6 +229,11 @@ impl glassbox_engine::Host for Work<'_> {
     }
 
     fn loaded(&self, done: u64, total: u64) {
-        self.progress(LoadStage::Weights, done as f64, total as f64);
+        // A message takes a quarter of a millisecond, and a model has hundreds of tensors.
+        let now = js_sys::Date::now();
+        if done == total || now - self.told.get() >= TOLD_MS {
+            self.told.set(now);
+            self.progress(LoadStage::Weights, done as f64, total as f64);
+        }
     }
 }
