@@ -33,6 +33,9 @@ pub fn run(project: &Project, arguments: &[OsString]) -> Result<()> {
         }
         models(project)?;
         kernels(project)?;
+        if !given("--no-report") {
+            native(project)?;
+        }
     }
     let here = env::current_dir().context("the current folder cannot be read")?;
     let command = command.env("GLASSBOX_BENCH_CACHE", project.bench_cache()).env("GLASSBOX_BENCH_HERE", here);
@@ -46,6 +49,19 @@ fn kernels(project: &Project) -> Result<()> {
     let printed = Cmd::new(project.target.join("debug/examples/products")).arg("json").capture()?;
     let path = project.bench().join("results/kernels.json");
     fs::write(&path, printed).with_context(|| format!("{} cannot be written", path.display()))
+}
+
+/// Times this project and llama.cpp without a browser, for the report: a minute.
+fn native(project: &Project) -> Result<()> {
+    let build = Cmd::cargo().args("build --locked --workspace --exclude glassbox-worker");
+    build.env("CARGO_TARGET_DIR", &project.target).within(&project.root).run()?;
+    Cmd::new(python(project)?)
+        .arg(project.bench().join("native.py"))
+        .arg(project.target.join("debug/glassbox"))
+        .arg(project.bench_cache().join("models/smollm2-135m"))
+        .arg(project.bench().join("results/native.json"))
+        .within(&project.bench())
+        .run()
 }
 
 /// Makes the models that are not there yet: 3 GB, in some minutes.

@@ -33,7 +33,7 @@ Usage: cargo xtask COMMAND
   dist [--wasm-opt LEVEL]
                      build the site into dist/, for any static host and any path;
                      --wasm-opt (1..4, s, z) runs wasm-opt over the modules: less to parse, more to download
-  bench [OPTIONS]    measure against other engines in the browser, and write RESULTS.md; see `bench --help`
+  bench [OPTIONS]    measure against other engines in the browser, and write tests/bench/RESULTS.md; see `bench --help`
   web                bundle the TypeScript of web/ alone
   protocol           write the TypeScript types of the protocol to web/src/client/protocol.gen.ts
   train-house-model --corpus FILE [--out DIR] [--work DIR]

@@ -2,6 +2,7 @@
 /** Writes RESULTS.md out of results. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crates, kernels, native, tried } from './aside.mjs';
 import {
   best,
   decode,
@@ -36,7 +37,9 @@ export async function report(results, folder) {
   const rows = [...results.rows].sort((a, b) => engines.indexOf(a.engine) - engines.indexOf(b.engine));
   const parts = [
     head(results),
-    inShort(rows.filter(({ backend }) => backend === 'wasm')),
+    '## In short\n\nHow many times faster than the quickest peer of any precision on the same adapter; below 1 is slower.',
+    inShort(rows, 'wasm', 'On the CPU'),
+    inShort(rows, 'webgpu', 'On WebGPU'),
     speed('CPU: one thread of WebAssembly', { ...results, rows }, 'wasm'),
     long(rows),
     speed('WebGPU', { ...results, rows }, 'webgpu'),
@@ -45,6 +48,7 @@ export async function report(results, folder) {
     site(results),
     await crates(folder),
     await kernels(folder),
+    await native(folder),
     await comparisons(folder),
     await tried(folder),
     notMeasured(results),
@@ -82,8 +86,13 @@ function head({ date, commit, hardware, chromium, versions, busyCores, rows, sit
   return lines.join('\n');
 }
 
-/** @param {readonly RowResult[]} rows of the CPU */
-function inShort(rows) {
+/**
+ * @param {readonly RowResult[]} all
+ * @param {'wasm' | 'webgpu'} backend
+ * @param {string} title
+ */
+function inShort(all, backend, title) {
+  const rows = all.filter((row) => row.backend === backend && row.failed === null);
   const peers = rows.filter(({ engine }) => engine !== 'glassbox');
   const ours = rows.filter(({ engine }) => engine === 'glassbox');
   if (peers.length === 0 || ours.length === 0) return '';
@@ -103,9 +112,7 @@ function inShort(rows) {
     return [[name, `${label(peer.row)}, ${peer.value.toFixed(peer.value < 100 ? 1 : 0)} ms`, ...cells]];
   });
   return [
-    '## In short',
-    '',
-    'How many times faster than the quickest peer of any precision, on the CPU; below 1 is slower.',
+    `${title}:`,
     '',
     table(['', 'quickest peer', ...ours.map(({ weights }) => `Glassbox ${weights}`)], lines),
   ].join('\n');
@@ -260,74 +267,6 @@ function site({ sites }) {
 }
 
 /** @param {string} folder */
-async function crates(folder) {
-  const text = await readFile(join(folder, 'crates.json'), 'utf8').catch(() => null);
-  if (text === null) return '';
-  /** @type {{ commit: string, modules: { name: string, codeBytes: number, crates: { name: string, bytes: number }[] }[] }} */
-  const { commit, modules } = JSON.parse(text);
-  const parts = modules.map(({ name, codeBytes, crates: found }) => {
-    const shown = found.filter(({ bytes }) => bytes >= codeBytes / 100);
-    const rest = codeBytes - shown.reduce((sum, { bytes }) => sum + bytes, 0);
-    const lines = [...shown, { name: 'others', bytes: rest }].map(({ name: of, bytes }) => {
-      return [of, megabytes(bytes), `${((100 * bytes) / codeBytes).toFixed(1)} %`];
-    });
-    return [`\`${name}\`, ${megabytes(codeBytes)} MB of code:`, '', table(['', 'MB', 'share'], lines)].join('\n');
-  });
-  const about = `From the function names of a build of commit \`${commit}\` that kept them; generic code counts for the crate that`;
-  return ['### What is in the modules', '', about, 'wrote it, not for the one that asked for it.', '', parts.join('\n\n')].join('\n');
-}
-
-/**
- * The products alone, natively.
- *
- * @param {string} folder
- */
-async function kernels(folder) {
-  const text = await readFile(join(folder, 'kernels.json'), 'utf8').catch(() => null);
-  if (text === null) return '';
-  /** @type {{ rows: number, columns: number, memoryBytesPerSecond: number, products: Product[] }} */
-  const { rows, columns, memoryBytesPerSecond, products } = JSON.parse(text);
-  const found = (/** @type {string} */ name, /** @type {number} */ tokens) =>
-    products.find((product) => product.name === name && product.tokens === tokens);
-  const plain = (/** @type {number} */ tokens) => found('plain loop', tokens)?.seconds ?? Number.NaN;
-  const names = [...new Set(products.map(({ name }) => name))].filter((name) => name !== 'plain loop');
-  const lines = names.map((name) => {
-    const [one, many] = [found(name, 1), found(name, 64)];
-    if (!one || !many) return [name];
-    return [
-      name,
-      (1e3 * one.seconds).toFixed(2),
-      (plain(1) / one.seconds).toFixed(1),
-      (one.bytes / one.seconds / memoryBytesPerSecond).toFixed(2),
-      (1e3 * many.seconds).toFixed(1),
-      (plain(64) / many.seconds).toFixed(1),
-      ((rows * columns * 64) / many.seconds / 1e9).toFixed(0),
-    ];
-  });
-  return [
-    '## Products alone',
-    '',
-    `Natively, one thread, weights \`[${rows}, ${columns}]\`, in the tests' build: the best of many runs. *of plain* is how many times`,
-    'faster than one loop over the widened weights, *of memory* the share of the speed at which one thread reads memory',
-    `(${(memoryBytesPerSecond / 1e9).toFixed(1)} GB/s); what fits in the caches can exceed it. The last column is in billions of multiplications a second.`,
-    '',
-    table(['weights, activations', '1 token, ms', 'of plain', 'of memory', '64 tokens, ms', 'of plain', '10⁹/s'], lines),
-  ].join('\n');
-}
-
-/** @typedef {{ name: string, tokens: number, seconds: number, bytes: number }} Product */
-
-/**
- * What did not help.
- *
- * @param {string} folder of the results
- */
-async function tried(folder) {
-  const text = await readFile(join(folder, '../tried.md'), 'utf8').catch(() => '');
-  return text === '' ? '' : `## Tried, and not kept\n\n${text.trim()}`;
-}
-
-/** @param {string} folder */
 async function comparisons(folder) {
   const names = (await readdir(folder).catch(() => [])).filter((name) => name.includes('-comparison-')).sort();
   const parts = [];
@@ -397,7 +336,6 @@ function notMeasured({ rows }) {
   lines.push(
     '- Threads: pages are not cross-origin isolated, so every engine has one.',
     '- K-quants: gguf-py cannot make them. Firefox and Safari. Phones.',
-    '- Native llama.cpp; this file is about browsers.',
   );
   return ['## What was not measured', '', ...lines].join('\n');
 }

@@ -278,7 +278,7 @@ function facts({ vocab, layers, heads, parameters, newTokens, prompts }) {
 
 /** @param {Results} results */
 async function writeReport(results) {
-  const path = join(ROOT, 'RESULTS.md');
+  const path = join(BENCH, 'RESULTS.md');
   await writeFile(path, await report(results, join(BENCH, 'results')));
   console.log(`bench: ${path} is written`);
 }
