@@ -119,16 +119,17 @@ test('a model goes where it should decode sooner', async ({ page, backend }) => 
 interface Counts {
   readonly submit: number;
   readonly dispatchWorkgroups: number;
+  readonly createBindGroup: number;
   readonly mapAsync: number;
 }
 
-test('a decoded token is one submission of work and one to read it back, and at most a dozen launches a block', async ({ engine, backend }) => {
+test('a decoded token is one submission of work and one to read it back, at most a dozen launches a block, and binds nothing anew', async ({ engine, backend }) => {
   test.skip(backend === 'cpu', 'nothing is submitted');
   await engine.variant(BASE);
   const worker = engine.page.workers()[0];
   if (!worker) throw new Error('there is no worker');
   await worker.evaluate(() => {
-    const counts = { submit: 0, dispatchWorkgroups: 0, mapAsync: 0 };
+    const counts = { submit: 0, dispatchWorkgroups: 0, createBindGroup: 0, mapAsync: 0 };
     const count = (prototype: object, name: keyof typeof counts): void => {
       const real = Reflect.get(prototype, name) as (...args: unknown[]) => unknown;
       Reflect.set(prototype, name, function (this: unknown, ...args: unknown[]) {
@@ -138,6 +139,7 @@ test('a decoded token is one submission of work and one to read it back, and at 
     };
     count(GPUQueue.prototype, 'submit');
     count(GPUComputePassEncoder.prototype, 'dispatchWorkgroups');
+    count(GPUDevice.prototype, 'createBindGroup');
     count(GPUBuffer.prototype, 'mapAsync');
     Reflect.set(self, 'counts', counts);
   });
@@ -145,14 +147,20 @@ test('a decoded token is one submission of work and one to read it back, and at 
     await engine.generate({ tokens: [...BASE.case.prompt.ids_with_special], maxNewTokens, sampler: { greedy: true }, topN: 1 });
     return worker.evaluate(() => ({ ...(Reflect.get(self, 'counts') as Counts) }));
   };
-  // The first run of a prompt is kept; the next two begin behind it.
-  const [none, few, many] = [await counted(2), await counted(2), await counted(18)];
+  // The first run of a prompt is kept; the next two begin behind it. Each records its third decoded token once.
+  const [none, few, many] = [await counted(8), await counted(8), await counted(24)];
   const each = (name: keyof Counts): number => (many[name] - 2 * few[name] + none[name]) / 16;
-  const found = { submissions: each('submit'), launches: each('dispatchWorkgroups'), reads: each('mapAsync') };
+  const found = {
+    submissions: each('submit'),
+    launches: each('dispatchWorkgroups'),
+    bindings: each('createBindGroup'),
+    reads: each('mapAsync'),
+  };
   console.log(`a decoded token of ${BASE.case.layers} blocks: ${JSON.stringify(found)}`);
   expect(found.submissions).toBeLessThanOrEqual(2);
   expect(found.launches).toBeLessThanOrEqual(12 * BASE.case.layers + 4);
   expect(found.reads).toBeLessThanOrEqual(1);
+  expect(found.bindings, 'what was recorded is replayed').toBe(0);
 });
 
 test.describe('a layer with a convolution in the place of attention', () => {
