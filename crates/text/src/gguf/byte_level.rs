@@ -39,9 +39,9 @@ pub(super) fn load(vocabulary: &Vocabulary, kinds: &Kinds) -> Result<Parts, Text
         tokens.entry(token.clone()).or_insert(id);
     }
 
-    let merges = merges(&vocabulary.merges, &tokens)?;
+    let merges = merges(vocabulary)?;
     let model = BpeBuilder::new().vocab_and_merges(tokens, merges).ignore_merges(spec.ignore_merges).build();
-    let model = ModelWrapper::from(model.map_err(|error| TextError::invalid(error.to_string()))?);
+    let model = ModelWrapper::from(model.map_err(|error| fault(vocabulary, &error.to_string()))?);
     let pipeline = Pipeline {
         added: AddedTokens::new(added, &model, None)?,
         normalizer: None,
@@ -54,21 +54,17 @@ pub(super) fn load(vocabulary: &Vocabulary, kinds: &Kinds) -> Result<Parts, Text
     Ok(Parts::gguf(Encoder::Pipeline(Box::new(pipeline)), pieces, Trim::NONE, edges, ends))
 }
 
-/// Splits merge rules in two and checks that both parts and their union are tokens.
-fn merges(rules: &[String], tokens: &AHashMap<String, u32>) -> Result<Vec<(String, String)>, TextError> {
+/// Splits merge rules in two. That both parts and their union are tokens is checked by the model's builder, which
+/// relies on no union being longer than the longest token.
+fn merges(vocabulary: &Vocabulary) -> Result<Vec<(String, String)>, TextError> {
+    let longest = vocabulary.tokens.iter().map(String::len).max().unwrap_or(0);
+    let rules = &vocabulary.merges;
     let mut seen = AHashSet::with_capacity(rules.len());
     let mut pairs = Vec::with_capacity(rules.len());
-    let mut joined = String::new();
     for (index, rule) in rules.iter().enumerate() {
-        let bad = |what| TextError::invalid(format!("merge {index} ({:?}) {what}", shorten(rule)));
-        // A space may be the first character of the left part.
-        let at = rule.char_indices().skip(1).find(|&(_, ch)| ch == ' ').map(|(at, _)| at);
-        let (left, right) = at.map(|at| (&rule[..at], &rule[at + 1..])).ok_or_else(|| bad("has one part"))?;
-        joined.clear();
-        joined.push_str(left);
-        joined.push_str(right);
-        if ![left, right, &joined].iter().all(|&token| tokens.contains_key(token)) {
-            return Err(bad("names a token that the vocabulary lacks"));
+        let (left, right) = halves(rule).ok_or_else(|| bad(index, rule, "has one part"))?;
+        if left.len() + right.len() > longest {
+            return Err(bad(index, rule, LACKING));
         }
         // Where a rule is given twice, the first and better rank counts.
         if seen.insert((left, right)) {
@@ -76,6 +72,33 @@ fn merges(rules: &[String], tokens: &AHashMap<String, u32>) -> Result<Vec<(Strin
         }
     }
     Ok(pairs)
+}
+
+const LACKING: &str = "names a token that the vocabulary lacks";
+
+fn bad(index: usize, rule: &str, what: &str) -> TextError {
+    TextError::invalid(format!("merge {index} ({:?}) {what}", shorten(rule)))
+}
+
+/// The parts of a merge rule. A space may be the first character of the left one.
+fn halves(rule: &str) -> Option<(&str, &str)> {
+    let (at, _) = rule.char_indices().skip(1).find(|&(_, ch)| ch == ' ')?;
+    Some((&rule[..at], &rule[at + 1..]))
+}
+
+/// Says which merge rule it is that no model can be built with.
+fn fault(vocabulary: &Vocabulary, error: &str) -> TextError {
+    let tokens: AHashSet<&str> = vocabulary.tokens.iter().map(String::as_str).collect();
+    let lacking = |rule: &str| {
+        halves(rule).is_none_or(|(left, right)| {
+            let union = [left, right].concat();
+            ![left, right, &union].iter().all(|token| tokens.contains(*token))
+        })
+    };
+    match vocabulary.merges.iter().enumerate().find(|(_, rule)| lacking(rule)) {
+        Some((index, rule)) => bad(index, rule, LACKING),
+        None => TextError::invalid(error.to_owned()),
+    }
 }
 
 /// The cuts of `spec`, then the byte-level spelling.
