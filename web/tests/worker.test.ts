@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import type { Event, Request } from '../src/client/protocol.gen.js';
+import { outside } from '../src/worker/outside.js';
 
 interface Posted {
   readonly id: number;
@@ -115,4 +116,19 @@ test('after a trap it is dead: it says so once, and to every request after', asy
   send(2, { type: 'tokenize', text: 'x', special: false });
   const after = posted.at(-1);
   assert.ok(after?.id === 2 && after.event.type === 'failed' && after.event.error.code === 'panicked');
+});
+
+test('moves the kind of a thing outside, at every depth, and leaves lists of numbers and what is the browser’s own', () => {
+  const tokens = [1, 2, 3];
+  const file = new Blob(['x']);
+  assert.equal(outside({ type: 'close' }), 'close');
+  assert.deepEqual(outside({ type: 'open', source: { type: 'files', files: [file] }, device: null }), {
+    open: { source: { files: { files: [file] } }, device: null },
+  });
+  const edit = { site: 'blocks.0.attn.hook_z', action: { type: 'patch', source: { type: 'tokens', tokens }, from: 0 } };
+  assert.deepEqual(outside({ type: 'trace', edits: [edit, { ...edit, action: { type: 'mask' } }] }), {
+    trace: { edits: [{ ...edit, action: { patch: { source: { tokens: { tokens } }, from: 0 } } }, { ...edit, action: 'mask' }] },
+  });
+  assert.deepEqual(outside({ type: 'export', metadata: { type: 'any' } }), { export: { metadata: { type: 'any' } } });
+  assert.equal((outside({ type: 'tokens', tokens }) as { tokens: { tokens: unknown } }).tokens.tokens, tokens);
 });

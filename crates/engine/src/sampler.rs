@@ -167,25 +167,22 @@ impl Distribution {
         if k >= self.ids.len() {
             return Self { stage: StageKind::TopK, ..self.clone() };
         }
-        let mut sorted = self.logits.clone();
-        let (_, threshold, _) = sorted.select_nth_unstable_by(k - 1, |a, b| b.total_cmp(a));
-        let threshold = *threshold;
+        let kept = largest(&self.logits, k);
+        let threshold = self.logits[kept[k - 1] as usize];
         self.filter(StageKind::TopK, |i| self.logits[i] >= threshold)
     }
 
     /// Cuts the least probable tokens whose probabilities together are at most `1 - p`.
     fn top_p(&self, p: f32) -> Self {
-        let mut ascending: Vec<usize> = (0..self.ids.len()).collect();
-        ascending.sort_unstable_by(|a, b| self.logits[*a].total_cmp(&self.logits[*b]).then(b.cmp(a)));
         let mut keep = vec![true; self.ids.len()];
         let mut tail = 0.0f64;
-        let last = ascending.len().saturating_sub(1);
-        for index in &ascending[..last] {
-            tail += f64::from(self.probabilities[*index]);
+        for index in largest(&self.logits, self.ids.len()).into_iter().skip(1).rev() {
+            let index = index as usize;
+            tail += f64::from(self.probabilities[index]);
             if tail > 1.0 - f64::from(p) {
                 break;
             }
-            keep[*index] = false;
+            keep[index] = false;
         }
         self.filter(StageKind::TopP, |i| keep[i])
     }

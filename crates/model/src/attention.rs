@@ -74,9 +74,12 @@ impl Pass {
         [past, count, capacity]: [usize; 3],
         device: &Device,
     ) -> Self {
-        let mut windows: Vec<_> = spec.blocks.iter().map(|block| block.window).collect();
-        windows.sort_unstable();
-        windows.dedup();
+        let mut windows = Vec::new();
+        for block in &spec.blocks {
+            if !windows.contains(&block.window) {
+                windows.push(block.window);
+            }
+        }
         Self {
             rotaries,
             masks: windows.into_iter().map(|window| (window, OnceCell::new())).collect(),

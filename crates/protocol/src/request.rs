@@ -1,4 +1,7 @@
 //! What a page asks of the worker.
+//!
+//! On the wire an enum's variant is named inside (`{type: "open", …}`); the worker's loader moves the name outside before
+//! serde sees it, since the code to read the other form is three times as long.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +13,8 @@ use crate::{
 
 /// A request from the page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-#[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(tag = "type"))]
+#[serde(rename_all = "snake_case", rename_all_fields = "camelCase")]
 pub enum Request {
     /// Opens the device. Must come first.
     Start {
@@ -164,8 +167,8 @@ pub struct ChosenDevice {
 
 /// Where a model's bytes are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(tag = "type"))]
+#[serde(rename_all = "snake_case")]
 pub enum Source {
     /// Files the reader picked or dropped: a hub folder's files or one `.gguf`.
     Files {
@@ -204,8 +207,8 @@ impl ts_rs::TS for FileHandles {
 
 /// A prompt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(tag = "type"))]
+#[serde(rename_all = "snake_case")]
 pub enum Input {
     /// Text for the model's tokenizer.
     Text {
@@ -241,8 +244,8 @@ pub struct Edit {
 
 /// What an edit does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(tag = "type"))]
+#[serde(rename_all = "snake_case")]
 pub enum EditAction {
     /// Multiplies by a factor; 0 ablates.
     Scale {

@@ -10,7 +10,7 @@ use glassbox_engine::{Model, analysis::Runs};
 use glassbox_formats::FileSet;
 use glassbox_protocol::{Event, Failure, Request};
 use js_sys::{Array, ArrayBuffer, Function, Object, Reflect};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{AbortController, AbortSignal};
@@ -72,14 +72,11 @@ impl Host {
         Ok(Host { shared })
     }
 
-    /// Takes a message `{id, request}`. Never throws: what is wrong is answered.
-    pub fn handle(&self, message: JsValue) {
+    /// Takes a message `{id, request}`, and its request again with the name of every enum's variant outside, as serde
+    /// has it by default (`web/src/worker/outside.ts`). Never throws: what is wrong is answered.
+    pub fn handle(&self, message: JsValue, request: JsValue) {
         let id = Reflect::get(&message, &"id".into()).ok().and_then(|id| id.as_f64()).unwrap_or(0.0) as u32;
-        let request = Reflect::get(&message, &"request".into())
-            .map_err(|_| "it has no request".to_owned())
-            .and_then(|value| {
-                Request::deserialize(serde_wasm_bindgen::Deserializer::from(value)).map_err(|e| e.to_string())
-            });
+        let request = serde_wasm_bindgen::from_value::<Request>(request).map_err(|error| error.to_string());
         match request {
             Ok(Request::Abort { target }) => self.shared.abort(target),
             Ok(request) => {

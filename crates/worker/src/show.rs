@@ -180,7 +180,8 @@ pub fn heads(model: &Model, report: &engine::HeadsReport, count: usize) -> (prot
             labels.push(protocol::HeadLabel { layer, head, role: head_role(role), score });
         }
     }
-    labels.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let scores: Vec<f32> = labels.iter().map(|label: &protocol::HeadLabel| label.score).collect();
+    let labels = engine::largest(&scores, scores.len()).into_iter().map(|at| labels[at as usize]).collect();
     if let Some((side, pictures)) = &report.thumbnails {
         arrays.floats("thumbnails", &[layers, heads, *side, *side], pictures);
     }

@@ -3,9 +3,12 @@ import type { Request } from '../client/protocol.gen.js';
 /** Hands an event, with the tensors that belong to it, to the page. */
 export type Post = (message: unknown, transfer: ArrayBuffer[]) => void;
 
-/** The engine's end of the protocol, as the wasm modules export it. `handle` returns at once and never throws. */
+/**
+ * The engine's end of the protocol, as the wasm modules export it. `handle` takes a message, and its
+ * request once more as the engine reads it ({@link outside}); it returns at once and never throws.
+ */
 export interface Host {
-  handle(message: { id: number; request: Request }): void;
+  handle(message: { id: number; request: Request }, request: unknown): void;
 }
 
 /** What wasm-bindgen makes of the modules of `crates/worker`. */

@@ -5,6 +5,7 @@
 import type { Event, Failure, Request } from '../client/protocol.gen.js';
 import { chooseDevice, NoDevice } from './choose.js';
 import { loadModule, moduleName, type Host, type Post } from './module.js';
+import { outside } from './outside.js';
 
 interface Message {
   readonly id: number;
@@ -124,8 +125,12 @@ async function open(id: number, request: StartRequest): Promise<Host> {
       post(message, transfer);
       if (of === id && event.type === 'started') resolve(host);
     });
-    host.handle({ id, request });
+    give(host, { id, request });
   });
+}
+
+function give(host: Host, message: Message): void {
+  host.handle(message, outside(message.request));
 }
 
 function isDead(): boolean {
@@ -134,7 +139,7 @@ function isDead(): boolean {
 
 function handle(host: Host, message: Message): void {
   try {
-    host.handle(message);
+    give(host, message);
   } catch (error) {
     die(describe(error));
   }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::standing::{Row, largest};
+use super::standing::{Row, descending, largest};
 use crate::{Distribution, EngineError, Model, Sampler, SamplerSettings, StageKind};
 
 /// Which rows of the vocabulary to report.
@@ -134,7 +134,7 @@ fn wanted(model: &Model, logits: &[f32], last: Option<&Distribution>, rows: &Ben
     let needle = rows.search.to_lowercase();
     let matches = |id: &u32| model.shown(*id).to_lowercase().contains(&needle);
     let mut ids: Vec<u32> = (0..logits.len() as u32).filter(matches).collect();
-    ids.sort_unstable_by(|a, b| keys[*b as usize].total_cmp(&keys[*a as usize]).then(a.cmp(b)));
+    descending(&keys, &mut ids);
     Wanted { total: ids.len(), ids }
 }
 

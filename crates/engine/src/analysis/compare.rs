@@ -3,7 +3,7 @@
 use super::{
     Run,
     run::{chunks, logit_rows, pause},
-    standing::{Row, Standing, largest},
+    standing::{Row, Standing, descending, largest},
 };
 use crate::{EngineError, Host, Model};
 
@@ -72,7 +72,7 @@ impl Run {
         let changes: Vec<f32> = (0..first.len() as u32).map(change).collect();
         let mut tops = largest(&first, top);
         tops.extend(largest(&second, top));
-        tops.sort_by(|x, y| first[*y as usize].total_cmp(&first[*x as usize]).then(x.cmp(y)));
+        descending(&first, &mut tops);
         tops.dedup();
         let divergence = a.divergence(&b);
         let mut comparison = Comparison {

@@ -1,5 +1,7 @@
 //! Where tokens stand in a row of logits.
 
+use std::cmp::Ordering;
+
 /// Where a token stands in a distribution.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Standing {
@@ -101,14 +103,22 @@ impl<'a> Row<'a> {
 /// Indices of the `n` largest values, largest first; ties by index.
 pub fn largest(values: &[f32], n: usize) -> Vec<u32> {
     let n = n.min(values.len());
-    let by = |a: &u32, b: &u32| values[*b as usize].total_cmp(&values[*a as usize]).then(a.cmp(b));
     let mut order: Vec<u32> = (0..values.len() as u32).collect();
     if n > 0 && n < order.len() {
-        order.select_nth_unstable_by(n - 1, by);
+        order.select_nth_unstable_by(n - 1, |a, b| before(values, *a, *b));
     }
     order.truncate(n);
-    order.sort_unstable_by(by);
+    descending(values, &mut order);
     order
+}
+
+/// Puts indices of values in order, largest first; ties by index.
+pub fn descending(values: &[f32], indices: &mut [u32]) {
+    indices.sort_unstable_by(|a, b| before(values, *a, *b));
+}
+
+fn before(values: &[f32], a: u32, b: u32) -> Ordering {
+    values[b as usize].total_cmp(&values[a as usize]).then(a.cmp(&b))
 }
 
 #[cfg(test)]

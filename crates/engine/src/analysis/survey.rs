@@ -11,7 +11,7 @@ use rand_chacha::{
     rand_core::{RngCore, SeedableRng},
 };
 
-use super::{HeadRole, HeadScores, HeadTally};
+use super::{HeadRole, HeadScores, HeadTally, largest};
 use crate::{EngineError, Host, Model};
 
 /// Prompts of random tokens that repeat once.
@@ -47,9 +47,10 @@ impl HeadSurvey {
         let heads = self.heads.max(1);
         let place = HeadRole::ALL.iter().position(|other| *other == role).unwrap_or_default();
         let scores = (0..).zip(&self.scores).filter_map(|(index, scores)| Some((index, scores[place]?)));
-        let mut all: Vec<_> = scores.map(|(index, score)| (index / heads, index % heads, score)).collect();
-        all.sort_by(|a, b| b.2.total_cmp(&a.2));
-        all
+        let (indices, scores): (Vec<usize>, Vec<f32>) = scores.unzip();
+        let ranked =
+            largest(&scores, scores.len()).into_iter().map(|at| (indices[at as usize], scores[at as usize]));
+        ranked.map(|(index, score)| (index / heads, index % heads, score)).collect()
     }
 }
 
