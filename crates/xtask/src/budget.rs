@@ -109,7 +109,11 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/bench/budgets.toml");
         let budgets = parse(&fs::read_to_string(path).unwrap()).unwrap();
         let limits: Vec<_> = budgets.iter().map(|budget| budget.limit).collect();
-        assert_eq!(limits, [1_130_000, 1_130_000, 2_340_000, 250_000, 4_800_000]);
+        // Megabytes, not kilobytes or bytes.
+        assert!(
+            limits.len() == 5 && limits.iter().all(|limit| (100_000..10_000_000).contains(limit)),
+            "{limits:?}"
+        );
         assert!(budgets[4].files.contains(&"models/*/model.gguf".to_owned()));
     }
 

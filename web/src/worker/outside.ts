@@ -1,6 +1,6 @@
 /**
  * A message as the engine reads it. The protocol names the kind of a thing inside of it (`{type: 'open', …}`), which
- * TypeScript can tell apart. serde reads it with a third of the code, and numbers without a copy, where the name stands
+ * TypeScript can tell apart. serde reads it with less code, and without a copy of all it holds, where the name stands
  * outside (`{open: {…}}`; a plain `'open'` where there is nothing else to say). Files and typed arrays stay as they are.
  */
 export function outside(value: unknown): unknown {
