@@ -169,6 +169,8 @@ test('undo and redo go through changes of every kind, and back', async ({ page }
   const first = await app.candidates.allInnerTexts();
   await page.getByRole('button', { name: 'Switch this head off' }).click();
   await expect(list).toBeVisible();
+  // The list is there before the run is.
+  await expect(page.getByText(/Changed by your edits/)).toBeVisible();
   await app.idle();
   const second = await app.candidates.allInnerTexts();
   await page.getByRole('button', { name: 'Arcs' }).click();
