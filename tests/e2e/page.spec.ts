@@ -219,7 +219,7 @@ test.describe('what goes wrong', () => {
     await app.drop(folder);
     await expect(app.errors).toContainText(/not finite/);
     await expect(app.errors.locator('.hint')).toHaveText(/NaN/);
-    await app.drop(cleanFolder(GQA));
+    await app.openByDrop(cleanFolder(GQA));
     await app.write(TEXT);
     await expect.poll(() => app.ids()).toEqual(IDS);
   });
