@@ -7,7 +7,10 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use glassbox_formats::DType;
-use glassbox_kernels::{Matrix, MatrixBuilder, replay::record};
+use glassbox_kernels::{
+    Matrix, MatrixBuilder,
+    replay::{Replay, record},
+};
 use glassbox_model::ModelError;
 use web_time::Instant;
 
@@ -46,14 +49,17 @@ impl Speed {
     pub async fn measure(device: &OpenDevice, host: &dyn Host) -> Result<Self, EngineError> {
         let narrow = [matrix(device, NARROW)?];
         let wide: Vec<Matrix> = (0..MATRICES).map(|_| matrix(device, WIDE)).collect::<Result<_, _>>()?;
+        let single = Products::new(&narrow, 1, &device.device);
+        let many = Products::new(&narrow, CHAIN, &device.device);
+        let all = Products::new(&wide, MATRICES, &device.device);
         // The first of each compiles shaders.
-        time(&narrow, 1, &device.device).await?;
-        time(&wide, MATRICES, &device.device).await?;
+        single.time().await?;
+        all.time().await?;
         let (mut one, mut chain, mut pass) = (f64::MAX, f64::MAX, f64::MAX);
         for _ in 0..ROUNDS {
-            one = one.min(time(&narrow, 1, &device.device).await?);
-            chain = chain.min(time(&narrow, CHAIN, &device.device).await?);
-            pass = pass.min(time(&wide, MATRICES, &device.device).await?);
+            one = one.min(single.time().await?);
+            chain = chain.min(many.time().await?);
+            pass = pass.min(all.time().await?);
             host.pause().await;
         }
         // A clock in a browser may stand still for a tenth of a millisecond: nothing is free.
@@ -99,25 +105,42 @@ fn half_bits(value: f32) -> u16 {
     ((bits >> 13 & 0x3ff) | ((bits >> 23) - 112) << 10) as u16
 }
 
-/// Milliseconds for `count` products, one after the other, and reading the last back. As decoding does, a GPU is given
-/// launches that were recorded before.
-async fn time(matrices: &[Matrix], count: usize, device: &Device) -> Result<f64, EngineError> {
-    let features = matrices[0].in_features();
-    let ones = TensorData::new(vec![1.0_f32; features], [1, features]);
-    let x = Tensor::<2>::from_data(ones, device);
-    let products = || matrices.iter().cycle().take(count).fold(x.clone(), |x, matrix| matrix.linear(x));
-    let recorded = record(device, || Some(products()));
-    let start = Instant::now();
-    let last = match recorded {
-        Some((replay, last)) => {
-            replay.run().map_err(ModelError::Kernel)?;
-            last
-        }
-        None => products(),
-    };
-    let values = collect::read(vec![last]).await?;
-    collect::finite(&values[0])?;
-    Ok(start.elapsed().as_secs_f64() * 1e3)
+/// Products one after the other, ready to be timed; on a GPU they are recorded, as those of decoding are.
+struct Products<'a> {
+    matrices: &'a [Matrix],
+    count: usize,
+    x: Tensor<2>,
+    recorded: Option<(Replay, Tensor<2>)>,
+}
+
+impl<'a> Products<'a> {
+    fn new(matrices: &'a [Matrix], count: usize, device: &Device) -> Self {
+        let features = matrices[0].in_features();
+        let ones = TensorData::new(vec![1.0_f32; features], [1, features]);
+        let x = Tensor::from_data(ones, device);
+        let recorded = record(device, || Some(last(matrices, count, &x)));
+        Self { matrices, count, x, recorded }
+    }
+
+    /// Milliseconds for all of them, and reading the last back.
+    async fn time(&self) -> Result<f64, EngineError> {
+        let start = Instant::now();
+        let product = match &self.recorded {
+            Some((replay, product)) => {
+                replay.run().map_err(ModelError::Kernel)?;
+                product.clone()
+            }
+            None => last(self.matrices, self.count, &self.x),
+        };
+        let values = collect::read(vec![product]).await?;
+        collect::finite(&values[0])?;
+        Ok(start.elapsed().as_secs_f64() * 1e3)
+    }
+}
+
+/// The last of `count` products, each with what the one before gave.
+fn last(matrices: &[Matrix], count: usize, x: &Tensor<2>) -> Tensor<2> {
+    matrices.iter().cycle().take(count).fold(x.clone(), |x, matrix| matrix.linear(x))
 }
 
 /// How quick the CPU and the GPU of a machine are.

@@ -129,7 +129,8 @@ impl KvCache {
     }
 
     /// Turns queries `[batch, position, head, head_dim]` and keys `[batch, position, kv_head, head_dim]` by their
-    /// positions, and writes keys and values behind a block's others: in one step, where there is a kernel for it. Returns queries, and all keys and values as [`Self::write`] does.
+    /// positions, and writes keys and values behind a block's others: in one step, where there is a kernel for it.
+    /// Returns queries, and all keys and values as [`Self::write`] does.
     pub(crate) fn turn_and_write(
         &mut self,
         block: usize,

@@ -8,7 +8,7 @@ use glassbox_kernels::{
     replay::{Replay, overwrite, overwrite_ids, record},
 };
 
-use crate::{Decoder, DecoderSpec, KvCache, ModelError, Observation, Pass, Probe, rotary::Rotary};
+use crate::{Decoder, KvCache, ModelError, Observation, Pass, Probe, rotary::Rotary};
 
 /// The pass of one token behind a cache, recorded.
 ///
@@ -51,12 +51,11 @@ impl StepInputs {
 
     /// Writes those of `token` behind `past` others, in a sequence of `length`. Says whether it could.
     fn write(&self, decoder: &Decoder, token: u32, past: usize, length: usize) -> bool {
-        let spec: &DecoderSpec = &decoder.spec;
         let position = match (&self.position, decoder.learned_positions()) {
             (Some(row), Some((_, offset))) => overwrite_ids(row, vec![(offset + past) as i32]),
             _ => true,
         };
-        let turns = self.rotaries.iter().zip(spec.rotaries()).all(|(rotary, spec)| {
+        let turns = self.rotaries.iter().zip(decoder.spec.rotaries()).all(|(rotary, spec)| {
             let angles = Rotary::angles(spec, past, 1, length);
             overwrite(rotary.turns().tensor(), Turns::values(angles, past))
         });
