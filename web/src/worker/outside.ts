@@ -6,7 +6,7 @@
 export function outside(value: unknown): unknown {
   // Token ids and weights are long lists of numbers.
   if (Array.isArray(value)) return typeof value[0] === 'object' ? value.map(outside) : value;
-  if (!isRecord(value)) return value;
+  if (!isPlain(value)) return value;
   const { type, ...rest } = value;
   if (typeof type !== 'string') return each(value);
   return Object.keys(rest).length === 0 ? type : { [type]: each(rest) };
@@ -19,6 +19,6 @@ function each(record: Readonly<Record<string, unknown>>): Record<string, unknown
 /** What a caller may put any names into. */
 const FREE = 'metadata';
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }

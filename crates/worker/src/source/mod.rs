@@ -6,7 +6,7 @@ mod url;
 
 use std::rc::Rc;
 
-use glassbox_formats::{ByteSource, FileSet};
+use glassbox_formats::{ByteSource, FileSet, SourceError};
 use glassbox_protocol::{LoadStage, Source};
 use js_sys::{Array, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
@@ -41,6 +41,19 @@ fn picked(message: &JsValue) -> Result<Vec<Rc<dyn ByteSource>>, WorkerError> {
             Ok(Rc::new(blob::BlobSource::new(file)) as Rc<dyn ByteSource>)
         })
         .collect()
+}
+
+/// All `len` bytes that were asked of a file from `offset` on.
+fn all(name: &str, offset: u64, len: usize, bytes: Vec<u8>) -> Result<Vec<u8>, SourceError> {
+    match bytes.len() == len {
+        true => Ok(bytes),
+        false => Err(SourceError::Short {
+            file: name.to_owned(),
+            offset,
+            expected: len as u64,
+            found: bytes.len() as u64,
+        }),
+    }
 }
 
 /// What a JavaScript error says.

@@ -1,6 +1,8 @@
 //! A file read from front to back through one stream: the next bytes are on their way while the last are put
 //! in their place, and no request waits for the one before.
 
+use std::cell::RefCell;
+
 use js_sys::{ArrayBuffer, Function, Object, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -11,8 +13,44 @@ const SKIPPED: u64 = 1 << 20;
 /// Bytes asked for at once where the browser fills a buffer of ours.
 const FILLED: u32 = 1 << 20;
 
+/// Reads of so many bytes begin a stream, since others like them follow.
+const STREAMED: usize = 64 << 10;
+
+/// Where large reads of a file come from, one after the other: a stream, away while one reads.
+#[derive(Default)]
+pub struct Onward(RefCell<Option<Stream>>);
+
+impl Onward {
+    /// Whether a read is one for a stream: a large one, or what comes next anyway.
+    pub fn serves(&self, offset: u64, len: usize) -> bool {
+        len >= STREAMED || self.0.borrow().as_ref().is_some_and(|stream| stream.reaches(offset))
+    }
+
+    /// The `len` bytes from `offset` on, or as many of them as there are, of a file of `size`: from the stream, or from a
+    /// new one, the body that `open` gives from there on, where that stands elsewhere.
+    pub async fn read<E>(
+        &self,
+        (offset, len): (u64, usize),
+        size: u64,
+        open: impl AsyncFnOnce() -> Result<ReadableStream, E>,
+        failed: impl FnOnce(JsValue) -> E,
+    ) -> Result<Vec<u8>, E> {
+        // Not held over the wait: another read takes a stream of its own.
+        let held = self.0.take().filter(|stream| stream.reaches(offset));
+        let mut stream = match held {
+            Some(stream) => stream,
+            None => Stream::new(&open().await?, offset),
+        };
+        let bytes = stream.read(offset, len).await.map_err(failed)?;
+        if offset + (len as u64) < size {
+            self.0.replace(Some(stream));
+        }
+        Ok(bytes)
+    }
+}
+
 /// A stream of a file's bytes up to its end.
-pub struct Stream {
+struct Stream {
     reader: Reader,
     /// What is left of the bytes that came last.
     chunk: Option<Uint8Array>,
@@ -71,17 +109,17 @@ fn filling(body: &ReadableStream) -> Result<ReadableStreamByobReader, JsValue> {
 
 impl Stream {
     /// Takes over a body whose first byte is byte `position` of the file.
-    pub fn new(body: &ReadableStream, position: u64) -> Self {
+    fn new(body: &ReadableStream, position: u64) -> Self {
         Self { reader: Reader::new(body), chunk: None, used: None, position }
     }
 
     /// Whether byte `offset` comes next, or soon.
-    pub fn reaches(&self, offset: u64) -> bool {
+    fn reaches(&self, offset: u64) -> bool {
         offset.checked_sub(self.position).is_some_and(|skipped| skipped <= SKIPPED)
     }
 
     /// The `len` bytes from `offset` on, or as many of them as there are.
-    pub async fn read(&mut self, offset: u64, len: usize) -> Result<Vec<u8>, JsValue> {
+    async fn read(&mut self, offset: u64, len: usize) -> Result<Vec<u8>, JsValue> {
         let mut out = Vec::with_capacity(len);
         while out.len() < len {
             let Some(chunk) = self.next().await? else { break };

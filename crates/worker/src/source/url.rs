@@ -8,7 +8,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, ReferrerPolicy, RequestCredentials, RequestInit, Response, WorkerGlobalScope};
 
-use super::{reason, stream::Stream};
+use super::{all, reason, stream::Onward};
 use crate::{error::WorkerError, requests::Work};
 
 /// Files up to this size are taken whole where a server gives no ranges.
@@ -16,8 +16,6 @@ const WHOLE_FILE_LIMIT: u64 = 64 << 20;
 
 /// Small reads are served from a block of this size: a block's norms lie close together.
 const BLOCK: u64 = 1 << 20;
-/// Reads of so many bytes begin a stream of all that follows.
-const STREAMED: usize = 64 << 10;
 
 /// What a folder in the hub's layout may hold beside its weights.
 const SMALL_FILES: [&str; 4] =
@@ -129,7 +127,7 @@ async fn file(url: &str, work: &Work<'_>) -> Result<Rc<dyn ByteSource>, WorkerEr
                 validator,
                 signal,
                 block: RefCell::default(),
-                stream: RefCell::default(),
+                onward: Onward::default(),
             }))
         }
         (206, None) => whole(url, fetch(url, None, signal.as_ref()).await?, signal.as_ref()).await,
@@ -201,8 +199,7 @@ struct UrlSource {
     signal: Option<AbortSignal>,
     /// The block that small reads came from last, with its offset.
     block: RefCell<Option<(u64, Rc<Vec<u8>>)>>,
-    /// Where large reads come from, one after the other; away while one reads.
-    stream: RefCell<Option<Stream>>,
+    onward: Onward,
 }
 
 impl UrlSource {
@@ -239,40 +236,18 @@ impl UrlSource {
     async fn range(&self, start: u64, end: u64) -> Result<Vec<u8>, SourceError> {
         let response = self.response(start, end).await?;
         let bytes = body(&self.url, &response, self.signal.as_ref()).await;
-        self.whole(start, (end - start) as usize, bytes.map_err(|error| self.told(error))?)
+        all(&self.name, start, (end - start) as usize, bytes.map_err(|error| self.told(error))?)
     }
 
-    /// Bytes from the stream, or from a new one where that stands elsewhere.
+    /// Bytes from the stream.
     async fn streamed(&self, offset: u64, len: usize) -> Result<Vec<u8>, SourceError> {
-        // Not held over the wait: another read takes a stream of its own.
-        let held = self.stream.take().filter(|stream| stream.reaches(offset));
-        let mut stream = match held {
-            Some(stream) => stream,
-            None => {
-                let response = self.response(offset, self.len).await?;
-                let body = response.body().ok_or_else(|| self.failed("the answer has no body".to_owned()))?;
-                Stream::new(&body, offset)
-            }
+        let open = async || {
+            let response = self.response(offset, self.len).await?;
+            response.body().ok_or_else(|| self.failed("the answer has no body".to_owned()))
         };
-        let bytes = stream.read(offset, len).await;
-        let bytes = bytes.map_err(|error| self.told(failed(&self.url, self.signal.as_ref(), &error)))?;
-        if offset + (len as u64) < self.len {
-            self.stream.replace(Some(stream));
-        }
-        self.whole(offset, len, bytes)
-    }
-
-    /// All bytes that were asked for.
-    fn whole(&self, offset: u64, len: usize, bytes: Vec<u8>) -> Result<Vec<u8>, SourceError> {
-        match bytes.len() == len {
-            true => Ok(bytes),
-            false => Err(SourceError::Short {
-                file: self.name.clone(),
-                offset,
-                expected: len as u64,
-                found: bytes.len() as u64,
-            }),
-        }
+        let broken = |error| self.told(failed(&self.url, self.signal.as_ref(), &error));
+        let bytes = self.onward.read((offset, len), self.len, open, broken).await?;
+        all(&self.name, offset, len, bytes)
     }
 
     /// The bytes from the block read last, if they all lie in it.
@@ -300,8 +275,7 @@ impl ByteSource for UrlSource {
             if let Some(bytes) = self.held(offset, end) {
                 return Ok(bytes);
             }
-            let soon = self.stream.borrow().as_ref().is_some_and(|stream| stream.reaches(offset));
-            if soon || len >= STREAMED {
+            if self.onward.serves(offset, len) {
                 return self.streamed(offset, len).await;
             }
             let bytes = Rc::new(self.range(offset, (offset + BLOCK).min(self.len)).await?);
