@@ -36,7 +36,7 @@ export async function buildSite(outdir = join(root, 'dist-ts')) {
     logLevel: 'warning',
   };
   await Promise.all([
-    esbuild.build({ ...common, entryPoints: { glassbox: 'src/client/index.ts', worker: 'src/worker/worker.ts' } }),
+    esbuild.build({ ...common, entryPoints: { glassbox: 'src/client/index.ts', worker: 'src/worker/worker.ts', helper: 'src/worker/helper.ts' } }),
     esbuild.build({ ...common, entryPoints: { app: 'src/pages/app.ts' }, plugins: [clientIsExternal] }),
     copyModels(outdir, models),
     // What every new device has to answer rightly.

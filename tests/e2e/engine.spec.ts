@@ -5,10 +5,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EditSpec } from 'glassbox';
-import { VARIANTS, variant } from './support/cases.ts';
+import { readHouse, VARIANTS, variant } from './support/cases.ts';
 import type { EngineInPage } from './support/engine.ts';
-import { parse } from 'smol-toml';
-import { FIXTURES, HAVE_STORIES, HOUSE, STORIES } from './support/paths.ts';
+import { HAVE_STORIES, HOUSE, STORIES } from './support/paths.ts';
 import { best, distance, divergence, readGolden, rows, softmax, sum, wanted, type HostTensor } from './support/tensors.ts';
 import { expect, test } from './support/test.ts';
 
@@ -189,8 +188,7 @@ test.describe('stories260K, trained weights without a tokenizer', () => {
 });
 
 test.describe('the house model', () => {
-  const folder = join(FIXTURES, 'house');
-  const house = parse(readFileSync(join(folder, 'case.toml'), 'utf8')) as unknown as HouseCase;
+  const { folder, house } = readHouse();
   const tokens = [...house.prompt.ids_with_special];
   const files = ['config.json', 'generation_config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'];
 
@@ -222,14 +220,6 @@ test.describe('the house model', () => {
     expect(divergence(wanted(golden, 'logits'), wanted(tensors, 'logits'))).toBeLessThanOrEqual(1e-6);
   });
 });
-
-interface HouseCase {
-  readonly golden: string;
-  readonly tolerance: { readonly logits: number; readonly pattern: number };
-  readonly prompt: { readonly text: string; readonly ids_with_special: readonly number[] };
-  readonly greedy: { readonly ids: readonly number[]; readonly text: string };
-  readonly gguf: { readonly file: string; readonly golden: string };
-}
 
 interface StoriesGolden {
   readonly tokens: number[];

@@ -314,9 +314,9 @@ describe('listeners', () => {
     const { gb, worker } = await setUp();
     const heard: number[] = [];
     const remove = gb.on('memory', ({ wasmBytes }) => heard.push(wasmBytes));
-    worker.reply(0, { type: 'memory', wasmBytes: 5, weightBytes: 1, deviceBytes: null });
+    worker.reply(0, { type: 'memory', wasmBytes: 5, weightBytes: 1, helperBytes: 0, deviceBytes: null });
     remove();
-    worker.reply(0, { type: 'memory', wasmBytes: 6, weightBytes: 1, deviceBytes: null });
+    worker.reply(0, { type: 'memory', wasmBytes: 6, weightBytes: 1, helperBytes: 0, deviceBytes: null });
     assert.deepEqual(heard, [5]);
   });
 });

@@ -91,6 +91,13 @@ describe('another device or arithmetic', () => {
     const sent = workers[0]?.of('open').at(-1)?.request;
     assert.equal(sent?.precision, 'f32');
     assert.equal(workers.length, 1);
+    assert.equal(sent.threads, 1);
+    const exact = ws.session.model;
+    ws.settings.set('threads', 'several');
+    await until(() => ws.session.model !== exact && ws.inspection.settled, 'the model with threads');
+    const { threads, precision } = workers[0]?.of('open').at(-1)?.request ?? {};
+    assert.equal(precision, 'f32');
+    assert.ok(threads !== undefined && threads >= 2 && threads <= 8);
     ws.settings.set('device', 'cpu');
     await until(() => workers.length === 2 && ws.inspection.settled, 'another engine');
     assert.equal(workers[1]?.of('start')[0]?.request.device, 'cpu');

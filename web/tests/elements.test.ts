@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import { textOf } from './dom.js';
 import { HostWorker } from './fake/worker.js';
-import { TRICKS } from './fake/host.js';
+import { ON_CPU, TRICKS } from './fake/host.js';
 import { App } from '../src/elements/app.js';
 import { modelFiles, type PathFile } from '../src/elements/files.js';
 import { Generation } from '../src/elements/generation.js';
@@ -39,7 +39,7 @@ interface Bench {
 }
 
 async function bench(name = 'story.gguf'): Promise<Bench> {
-  const session = new Session('cpu', false);
+  const session = new Session(ON_CPU, false);
   const edits = new Edits();
   const inspection = new Inspection(session, edits);
   const generation = new Generation(session, inspection, edits);
@@ -132,7 +132,7 @@ describe('the prompt', () => {
   });
 
   test('that is typed while the first is still being split is not lost', async () => {
-    const session = new Session('cpu', false);
+    const session = new Session(ON_CPU, false);
     const inspection = new Inspection(session, new Edits());
     const stop = session.subscribe(() => {
       const { model } = session;

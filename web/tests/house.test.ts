@@ -2,6 +2,7 @@ import './dom.js';
 import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
 import { candidates, parseSafetensors } from '../record.mjs';
+import { ON_CPU } from './fake/host.js';
 import { HostWorker } from './fake/worker.js';
 import { readRecorded } from '../src/elements/house.js';
 import { Edits } from '../src/elements/edits.js';
@@ -49,7 +50,7 @@ describe('a recorded picture', () => {
   test('stands until the model that opens has drawn the same prompt itself', async () => {
     serve(weights);
     const { text, picture } = await readRecorded('https://example.test/models/recorded.json');
-    const session = new Session('cpu', false);
+    const session = new Session(ON_CPU, false);
     const inspection = new Inspection(session, new Edits());
     inspection.showRecorded(text, picture);
     const shown = (): boolean => inspection.recorded;

@@ -23,6 +23,7 @@ pub use device::OpenDevice;
 pub use error::EngineError;
 pub use evaluate::{Evaluation, surprisals};
 pub use generate::{Finish, Generation, GenerationTiming, Step};
+pub use glassbox_kernels::team;
 pub use host::{Host, Undisturbed};
 pub use model::{Inspected, Model, Summary, inspect, read_tokenizer};
 pub use sampler::{Candidate, Distribution, Draw, Sampler, SamplerSettings, StageKind};

@@ -22,6 +22,7 @@ pub mod ops;
 mod plan;
 pub mod replay;
 mod simd;
+pub mod team;
 
 pub use builder::MatrixBuilder;
 pub use error::KernelError;

@@ -12,6 +12,7 @@ use crate::flex;
 use crate::gpu::GpuMatrix;
 use crate::ops::Gate;
 use crate::plan::Plan;
+use crate::team::{Shared, Team};
 
 /// A weight matrix `[out_features, in_features]`; rows are output features.
 ///
@@ -24,6 +25,8 @@ pub struct Matrix {
     dtype: DType,
     form: Form,
     precision: Precision,
+    /// Whose rows others hold too.
+    shared: Option<Arc<Shared>>,
 }
 
 /// How products with quantised weights take their activations on the CPU.
@@ -91,18 +94,46 @@ impl Matrix {
         let [out_features, in_features] = weight.dims();
         let weight = widened(weight);
         let form = Form::Dense(Box::new(weight));
-        Self { out_features, in_features, dtype: DType::F32, form, precision: Precision::F32 }
+        Self { out_features, in_features, dtype: DType::F32, form, precision: Precision::F32, shared: None }
     }
 
     /// A matrix of the planned shape, held in the given form.
     pub(crate) fn new(plan: &Plan, form: Form) -> Self {
         let Plan { dtype, out_features, in_features, .. } = *plan;
-        Self { out_features, in_features, dtype, form, precision: Precision::F32 }
+        Self { out_features, in_features, dtype, form, precision: Precision::F32, shared: None }
     }
 
     /// The same weights, shared, whose products take their activations as `precision` says.
     pub fn with_precision(&self, precision: Precision) -> Self {
-        Self { precision, ..self.clone() }
+        Self { precision, shared: None, ..self.clone() }
+    }
+
+    /// The same weights, of whose rows each helper of a team gets a share, so that products take all of them; as it is
+    /// where it is not on the CPU, or too small. `next` numbers the team's matrices.
+    pub fn with_team(&self, team: &Arc<dyn Team>, next: &mut u32) -> Self {
+        let shared = self.with_view(|weights| {
+            let shape = [self.out_features, self.in_features];
+            let precision = cpu::rounded::precision(weights, shape, self.precision);
+            Shared::new(team, *next, weights, shape, precision)
+        });
+        let shared = shared.flatten().map(Arc::new);
+        *next += u32::from(shared.is_some());
+        Self { shared, ..self.clone() }
+    }
+
+    /// Threads that compute products.
+    pub fn threads(&self) -> usize {
+        1 + self.shared.as_ref().map_or(0, |shared| shared.helpers())
+    }
+
+    /// Does something with the weights where CPU kernels can read them.
+    fn with_view<T>(&self, read: impl FnOnce(View) -> T) -> Option<T> {
+        match &self.form {
+            Form::Dense(weight) => Some(read(View::F32(on_cpu(weight.as_ref())?.as_slice()?))),
+            Form::Cpu(storage) => Some(read(storage.view())),
+            #[cfg(feature = "gpu")]
+            Form::Gpu(_) => None,
+        }
     }
 
     /// How products take their activations: what was asked for where there is a choice, else
@@ -186,16 +217,6 @@ impl Matrix {
     /// The product by the CPU kernels; `None` where weights or activations are not plain CPU tensors.
     fn linear_cpu(&self, x: &Tensor<2>, epilogue: Epilogue) -> Option<Tensor<2>> {
         let [tokens, _] = x.dims();
-        let dense;
-        let weights = match &self.form {
-            Form::Dense(weight) => {
-                dense = on_cpu(weight.as_ref())?;
-                View::F32(dense.as_slice()?)
-            }
-            Form::Cpu(storage) => storage.view(),
-            #[cfg(feature = "gpu")]
-            Form::Gpu(_) => return None,
-        };
         let (x, other) = match &epilogue {
             Epilogue::None => (flex::plain(x)?, None),
             Epilogue::Add(other) | Epilogue::Gate(_, other) => (flex::plain(x)?, Some(flex::plain(other)?)),
@@ -204,9 +225,8 @@ impl Matrix {
             Some(other) => Some(other.as_slice()?),
             None => None,
         };
-        let (out_features, in_features, x) = (self.out_features, self.in_features, x.as_slice()?);
-        let rounded = cpu::rounded::linear(weights, [out_features, in_features], x, self.precision);
-        let mut out = rounded.unwrap_or_else(|| cpu::linear(weights, out_features, in_features, x));
+        let x = x.as_slice()?;
+        let mut out = self.with_view(|weights| self.product(weights, x))?;
         match (epilogue, other) {
             (Epilogue::Add(_), Some(other)) => {
                 for (out, other) in out.iter_mut().zip(other) {
@@ -217,6 +237,15 @@ impl Matrix {
             _ => {}
         }
         Some(flex::tensor(out, [tokens, self.out_features]))
+    }
+
+    /// `x @ W^T` alone, here or with a team.
+    fn product(&self, weights: View, x: &[f32]) -> Vec<f32> {
+        let shape = [self.out_features, self.in_features];
+        match &self.shared {
+            Some(shared) if shared.pays(x.len() / self.in_features) => shared.product(weights, x),
+            _ => cpu::product(weights, shape, x, cpu::rounded::precision(weights, shape, self.precision)),
+        }
     }
 
     /// Rows of the matrix as `f32`, `[rows.len(), in_features]`: an embedding lookup.

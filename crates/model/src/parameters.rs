@@ -1,7 +1,9 @@
 //! A decoder's weights one by one, in a fixed order: what training reads, differentiates and replaces.
 
+use std::sync::Arc;
+
 use burn::tensor::Tensor;
-use glassbox_kernels::{Matrix, Precision};
+use glassbox_kernels::{Matrix, Precision, team::Team};
 
 use crate::{
     Decoder,
@@ -56,6 +58,48 @@ impl Decoder {
             matrix.clone()
         }));
         found
+    }
+}
+
+impl Decoder {
+    /// The same weights, of whose rows each helper of a team holds a share, so that products take all of them.
+    pub fn with_team(&self, team: &Arc<dyn Team>) -> Decoder {
+        let mut shares = Shares { team, next: 0, tied: self.head.is_none() };
+        self.map_weights(&mut shares)
+    }
+}
+
+impl Decoder {
+    /// Threads that compute its products.
+    pub fn threads(&self) -> usize {
+        let mut threads = 1;
+        self.map_weights(&mut Matrices(|matrix: &Matrix| {
+            threads = threads.max(matrix.threads());
+            matrix.clone()
+        }));
+        threads
+    }
+}
+
+/// Hands out shares of what is multiplied with.
+struct Shares<'a> {
+    team: &'a Arc<dyn Team>,
+    next: u32,
+    /// Whether the embedding is the head too.
+    tied: bool,
+}
+
+impl WeightMap for Shares<'_> {
+    fn vector(&mut self, _: &str, vector: &Tensor<1>) -> Tensor<1> {
+        vector.clone()
+    }
+
+    fn matrix(&mut self, name: &str, matrix: &Matrix) -> Matrix {
+        match name {
+            "pos_embed.weight" => matrix.clone(),
+            "embed.weight" if !self.tied => matrix.clone(),
+            _ => matrix.with_team(self.team, &mut self.next),
+        }
     }
 }
 

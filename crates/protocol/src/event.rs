@@ -267,6 +267,8 @@ pub enum Event {
         wasm_bytes: f64,
         /// Bytes of the weights in the form they are held in.
         weight_bytes: f64,
+        /// Bytes of weights that helpers hold once more, where several threads compute.
+        helper_bytes: f64,
         /// Bytes reserved on the GPU, where there is one.
         device_bytes: Option<f64>,
     },

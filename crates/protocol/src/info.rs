@@ -143,6 +143,8 @@ pub struct ModelInfo {
     pub chat_template: bool,
     /// How products take their activations; `f32` where no weights are quantised.
     pub precision: Precision,
+    /// Threads that compute: 1 where others were not asked for, or cannot be had.
+    pub threads: u32,
     /// LoRA adapters that are attached, in the order they were.
     pub adapters: Vec<AdapterInfo>,
     /// Licence as the model states it.

@@ -11,6 +11,11 @@ use crate::{
     SweepQuery,
 };
 
+/// The threads that a page that does not ask for more gets.
+fn one() -> u32 {
+    1
+}
+
 /// A request from the page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(tag = "type"))]
@@ -41,6 +46,10 @@ pub enum Request {
         /// How products with quantised weights take their activations on the CPU; without one, by the model's size.
         #[serde(default)]
         precision: Option<Precision>,
+        /// Threads to compute with on the CPU, where the browser lets workers share memory: each beyond the first holds its
+        /// share of the weights once more.
+        #[serde(default = "one")]
+        threads: u32,
     },
     /// Attaches a LoRA adapter to the open model, behind those that are there; answered by `adapted`.
     Attach {

@@ -265,6 +265,7 @@ pub fn model(model: &Model) -> protocol::ModelInfo {
         tokenizer: summary.tokenizer.clone(),
         chat_template: model.has_chat_template(),
         precision: precision(model.precision()),
+        threads: model.decoder.threads() as u32,
         adapters: adapters(model),
         licence: summary.licence.clone(),
         files: summary

@@ -33,6 +33,8 @@ pub(crate) struct Pending {
 /// What all requests share.
 pub(crate) struct Shared {
     post: Function,
+    /// The loader's, which makes a team of helpers.
+    pub recruit: Function,
     pub pause: Pause,
     queue: RefCell<VecDeque<Pending>>,
     running: Cell<bool>,
@@ -50,14 +52,16 @@ pub(crate) struct Shared {
 
 #[wasm_bindgen]
 impl Host {
-    /// A host that posts through `post(message, transfer)`.
+    /// A host that posts through `post(message, transfer)`, and gets helpers through `recruit(count)`, which resolves
+    /// with a team or, where workers cannot share memory, with null.
     ///
     /// # Errors
     /// If the browser lacks message channels.
     #[wasm_bindgen(constructor)]
-    pub fn new(post: Function) -> Result<Host, JsValue> {
+    pub fn new(post: Function, recruit: Function) -> Result<Host, JsValue> {
         let shared = Rc::new(Shared {
             post,
+            recruit,
             pause: Pause::new()?,
             queue: RefCell::default(),
             running: Cell::new(false),

@@ -22,9 +22,13 @@ mod requests;
 mod show;
 #[cfg(target_family = "wasm")]
 mod source;
+#[cfg(target_family = "wasm")]
+mod team;
 
 #[cfg(target_family = "wasm")]
 pub use host::Host;
+#[cfg(target_family = "wasm")]
+pub use team::Helper;
 
 #[cfg(target_family = "wasm")]
 unsafe extern "C" {

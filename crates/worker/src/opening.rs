@@ -1,12 +1,20 @@
 //! Opening devices and models, and choosing which device a model runs on.
 
-use std::rc::Rc;
+use std::{rc::Rc, sync::Arc};
 
-use glassbox_engine::{Calibration, EngineError, Model, OpenDevice, Summary, device};
+use glassbox_engine::{Calibration, EngineError, Model, OpenDevice, Summary, device, team::Team};
 use glassbox_formats::FileSet;
+use glassbox_model::Decoder;
 use glassbox_protocol::{self as protocol, ChosenDevice, DeviceInfo, DeviceKind, Event, LoadStage, VERSION};
 
-use crate::{convert, error::WorkerError, host::Shared, requests::Work};
+use crate::{convert, error::WorkerError, host::Shared, requests::Work, team::WorkerTeam};
+
+/// How a page wants a model to be computed.
+pub(crate) struct Computing {
+    pub device: Option<DeviceKind>,
+    pub precision: Option<protocol::Precision>,
+    pub threads: u32,
+}
 
 /// What the engine was started with.
 pub(crate) struct Started {
@@ -114,21 +122,16 @@ impl Shared {
     }
 
     /// Opens a model in place of the one before.
-    pub async fn open(
-        &self,
-        id: u32,
-        files: FileSet,
-        asked: Option<DeviceKind>,
-        precision: Option<protocol::Precision>,
-    ) -> Result<(), WorkerError> {
+    pub async fn open(&self, id: u32, files: FileSet, asked: Computing) -> Result<(), WorkerError> {
         let (checkpoint, summary, tokenizer) = glassbox_engine::inspect(files.clone()).await?;
-        let (device, reason) = self.started(|started| started.choose(asked, &summary))?;
-        let device = match precision {
+        let (device, reason) = self.started(|started| started.choose(asked.device, &summary))?;
+        let device = match asked.precision {
             Some(precision) => device.with_precision(convert::asked_precision(precision)),
             None => device,
         };
         let work = Work::new(self, id);
-        let model = Model::load((checkpoint, summary, tokenizer), &device, &work).await?;
+        let mut model = Model::load((checkpoint, summary, tokenizer), &device, &work).await?;
+        model.decoder = self.share(model.decoder, asked.threads, device.gpu).await;
         if device.gpu {
             work.progress(LoadStage::Warmup, 0.0, 1.0);
             model.warm_up(&work).await?;
@@ -150,6 +153,18 @@ impl Shared {
         self.post(id, &opened);
         self.post_memory();
         Ok(())
+    }
+
+    /// Lets helpers have a share of a model on the CPU, where several threads are asked for and can be had; else, or
+    /// where there is no room for them, it is as it was, which [`Decoder::threads`] tells.
+    async fn share(&self, decoder: Decoder, threads: u32, gpu: bool) -> Decoder {
+        if threads < 2 || gpu {
+            return decoder;
+        }
+        let Ok(Some(team)) = WorkerTeam::recruit(&self.recruit, threads - 1).await else { return decoder };
+        let shared: Arc<dyn Team> = team.clone();
+        let with_team = decoder.with_team(&shared);
+        if team.ready().await.is_ok() { with_team } else { decoder }
     }
 
     /// Closes the model.

@@ -16,7 +16,9 @@ use crate::{
     convert,
     error::WorkerError,
     host::{Pending, Shared},
+    opening::Computing,
     source,
+    team::helper_bytes,
 };
 
 /// How many next-token candidates a trace reports.
@@ -29,9 +31,9 @@ impl Shared {
         match request {
             Request::Start { chosen, .. } => self.start(id, chosen).await,
             Request::Calibrate { known } => self.calibrate(id, known).await,
-            Request::Open { source, device, precision } => {
+            Request::Open { source, device, precision, threads } => {
                 let files = source::files(&source, &message, &Work::new(&self, id)).await?;
-                self.open(id, files, device, precision).await
+                self.open(id, files, Computing { device, precision, threads }).await
             }
             Request::Attach { source, scale } => {
                 let files = source::files(&source, &message, &Work::new(&self, id)).await?;
@@ -174,6 +176,7 @@ impl Shared {
         let event = Event::Memory {
             wasm_bytes: f64::from(buffer.byte_length()),
             weight_bytes: weights as f64,
+            helper_bytes: helper_bytes() as f64,
             device_bytes: device_bytes.map(|bytes| bytes as f64),
         };
         self.post(0, &event);

@@ -1,7 +1,7 @@
 //! A static server for this machine: the site as a careful host would send it.
 //!
 //! Byte ranges, validators and the page's own Content-Security-Policy as a header, so that workers, which do not
-//! inherit a page's policy, get it too; files compressed beforehand, and addresses that name their version kept for good.
+//! inherit a page's policy, get it too; isolation, without which there are no threads; files compressed beforehand, and addresses that name their version kept for good.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
@@ -155,7 +155,11 @@ impl Server {
             .with_header(header("X-Content-Type-Options", "nosniff"))
             .with_header(header("Referrer-Policy", "no-referrer"))
             // As GitHub Pages does: other sites may load the client module.
-            .with_header(header("Access-Control-Allow-Origin", "*"));
+            .with_header(header("Access-Control-Allow-Origin", "*"))
+            // What threads need; and that pages with the same wish may show this one.
+            .with_header(header("Cross-Origin-Opener-Policy", "same-origin"))
+            .with_header(header("Cross-Origin-Embedder-Policy", "require-corp"))
+            .with_header(header("Cross-Origin-Resource-Policy", "cross-origin"));
         // Read every time, because the site may be built anew while it is served.
         match fs::read_to_string(self.root.join("index.html")).ok().as_deref().and_then(policy_of) {
             Some(policy) => {

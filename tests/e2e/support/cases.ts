@@ -12,6 +12,21 @@ export interface GgufForm {
   readonly greedy_ids: readonly number[];
 }
 
+/** `case.toml` of the model that comes with the site. */
+export interface HouseCase {
+  readonly golden: string;
+  readonly tolerance: { readonly logits: number; readonly pattern: number };
+  readonly prompt: { readonly text: string; readonly ids_with_special: readonly number[] };
+  readonly greedy: { readonly ids: readonly number[]; readonly text: string };
+  readonly gguf: { readonly file: string; readonly golden: string };
+}
+
+/** The house model's case, and the folder of its goldens. */
+export function readHouse(): { readonly folder: string; readonly house: HouseCase } {
+  const folder = join(FIXTURES, 'house');
+  return { folder, house: parse(readFileSync(join(folder, 'case.toml'), 'utf8')) as unknown as HouseCase };
+}
+
 /** `case.toml` of a model, as `tests/fixtures/README.md` describes it. */
 export interface ModelCase {
   readonly name: string;

@@ -59,14 +59,14 @@ export class EngineInPage {
   }
 
   /** Opens the files at these paths. */
-  async files(title: string, paths: readonly string[], precision: Precision = 'f32'): Promise<ModelInfo> {
+  async files(title: string, paths: readonly string[], precision: Precision = 'f32', threads = 1): Promise<ModelInfo> {
     this.#open = '';
     this.#info = await this.page.evaluate(
-      async ([packed, precision]) => {
-        window.model = await window.gb.open(window.unpack(packed), { precision });
+      async ([packed, precision, threads]) => {
+        window.model = await window.gb.open(window.unpack(packed), { precision, threads });
         return window.model.info;
       },
-      [packFiles(paths), precision] as const,
+      [packFiles(paths), precision, threads] as const,
     );
     this.#open = title;
     return this.#info;

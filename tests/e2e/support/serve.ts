@@ -12,6 +12,13 @@ const TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
+/** As `cargo xtask serve` sends them: workers of a page without them cannot share memory. */
+const ISOLATED = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+  'Cross-Origin-Resource-Policy': 'cross-origin',
+};
+
 /** Playwright's global setup: serves the built site on a free port where `cargo xtask test` does not. */
 export default async function setup(): Promise<(() => void) | undefined> {
   if (process.env['GLASSBOX_URL'] !== undefined) return undefined;
@@ -27,12 +34,13 @@ export default async function setup(): Promise<(() => void) | undefined> {
  * Serves the built site under a path that ends in a slash; port 0 takes a free one.
  *
  * With `header` the page's Content-Security-Policy is sent as a header too, as `cargo xtask serve` does: workers do not
- * inherit the one in the page. Without, and without media types for wasm, it is the plainest host there is.
+ * inherit the one in the page. Without, and without media types for wasm, it is the plainest host there is. One file may be
+ * missing.
  */
-export async function serveSite(under: string, port: number, header: boolean): Promise<Server> {
+export async function serveSite(under: string, port: number, header: boolean, missing?: string): Promise<Server> {
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
-    if (!path.startsWith(under)) {
+    if (!path.startsWith(under) || path.slice(under.length) === missing) {
       response.writeHead(404).end();
       return;
     }
@@ -60,7 +68,7 @@ async function answer(name: string, response: ServerResponse, header: boolean): 
       'Content-Type': plain ? 'application/octet-stream' : (TYPES[extname(name)] ?? 'application/octet-stream'),
       'Content-Length': body.length,
       'Cache-Control': 'no-cache',
-      ...(header ? { 'Content-Security-Policy': policy } : {}),
+      ...(header ? { 'Content-Security-Policy': policy, ...ISOLATED } : {}),
     });
     response.end(body);
   } catch {

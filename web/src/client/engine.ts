@@ -29,6 +29,8 @@ export interface Progress {
 export interface Memory {
   readonly wasmBytes: number;
   readonly weightBytes: number;
+  /** Bytes of weights that other threads hold once more, in memories of their own. */
+  readonly helperBytes: number;
   /** Bytes reserved on the GPU; null on the CPU. */
   readonly deviceBytes: number | null;
 }
@@ -64,6 +66,8 @@ export interface OpenRequest {
   readonly device: DeviceKind | null;
   /** How products take their activations; null for what suits the model. */
   readonly precision: Precision | null;
+  /** Threads to compute with on the CPU. */
+  readonly threads: number;
 }
 
 /** @internal A model that is open: what to open again after a death, and what the worker says it is. */
@@ -342,8 +346,8 @@ export class Engine {
 
   #hear(event: Event): void {
     if (event.type !== 'memory') return;
-    const { wasmBytes, weightBytes, deviceBytes } = event;
-    this.events.emit('memory', { wasmBytes, weightBytes, deviceBytes: deviceBytes ?? null });
+    const { wasmBytes, weightBytes, helperBytes, deviceBytes } = event;
+    this.events.emit('memory', { wasmBytes, weightBytes, helperBytes, deviceBytes: deviceBytes ?? null });
   }
 }
 

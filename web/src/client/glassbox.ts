@@ -38,9 +38,18 @@ export interface OpenOptions {
    * it came to.
    */
   readonly precision?: Precision;
+  /**
+   * Threads to compute with on the CPU, up to {@link MOST_THREADS}; 1 if left out. More need a page that is cross-origin
+   * isolated, and each beyond the first holds its share of the weights once more. `model.info.threads` says how many it came
+   * to.
+   */
+  readonly threads?: number;
   readonly onProgress?: (progress: Progress) => void;
   readonly signal?: AbortSignal;
 }
+
+/** More threads than this gain nothing: handing the work out takes longer than what it saves. */
+export const MOST_THREADS = 16;
 
 const PATIENCE: Patience = { abortMs: 15_000, probeMs: 15_000 };
 
@@ -91,8 +100,8 @@ export class Glassbox {
 
   /** Opens a model in place of the one before. Where that fails, the one before stays open. */
   async open(source: ModelSource, options: OpenOptions = {}): Promise<Model> {
-    const { device = null, precision = null, signal, onProgress } = options;
-    const request = { source: toSource(source), device, precision };
+    const { device = null, precision = null, threads = 1, signal, onProgress } = options;
+    const request = { source: toSource(source), device, precision, threads: Math.max(1, Math.min(Math.floor(threads) || 1, MOST_THREADS)) };
     const open = await this.#engine.open(request, { signal, onEvent: progressOnly(onProgress) });
     return new Model(this.#engine, open);
   }

@@ -31,7 +31,12 @@ device: DeviceKind | null,
 /**
  * How products with quantised weights take their activations on the CPU; without one, by the model's size.
  */
-precision: Precision | null, } | { "type": "attach", 
+precision: Precision | null, 
+/**
+ * Threads to compute with on the CPU, where the browser lets workers share memory: each beyond the first holds its
+ * share of the weights once more.
+ */
+threads: number, } | { "type": "attach", 
 /**
  * Where its bytes are: `adapter_config.json` with `adapter_model.safetensors`, or a GGUF adapter.
  */
@@ -582,6 +587,10 @@ wasmBytes: number,
  */
 weightBytes: number, 
 /**
+ * Bytes of weights that helpers hold once more, where several threads compute.
+ */
+helperBytes: number, 
+/**
  * Bytes reserved on the GPU, where there is one.
  */
 deviceBytes: number | null, } | { "type": "failed", 
@@ -733,6 +742,10 @@ chatTemplate: boolean,
  * How products take their activations; `f32` where no weights are quantised.
  */
 precision: Precision, 
+/**
+ * Threads that compute: 1 where others were not asked for, or cannot be had.
+ */
+threads: number, 
 /**
  * LoRA adapters that are attached, in the order they were.
  */

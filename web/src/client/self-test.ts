@@ -40,7 +40,7 @@ export async function selfTest(connection: Connection, kind: DeviceKind, folder:
   try {
     // Rounded as far as any model's: that is what differs most between machines.
     const source = { type: 'urls' as const, urls: [new URL('model.gguf', folder).href] };
-    const { event } = await connection.call({ type: 'open', source, device: kind, precision: 'int8' }, { signal });
+    const { event } = await connection.call({ type: 'open', source, device: kind, precision: 'int8', threads: 1 }, { signal });
     if (event.type !== 'opened') return { kind: 'skipped' };
     ({ precision } = event.model);
   } catch (error) {

@@ -187,14 +187,17 @@ export class App extends View {
       const files = this.#ws.local ? (kept ? t('kept.short') : problem ? t('kept.not') : '') : '';
       items.push({ term: t('status.model'), value: name, detail: [terms, files].filter((part) => part !== '').join(', ') });
       items.push({ term: t('status.speed'), value: this.#speed() });
-      items.push({ term: t('status.precision'), value: t(`precision.${model.info.precision}`) });
+      const { precision, threads } = model.info;
+      const detail = threads > 1 ? { detail: t('status.threads', { count: String(threads) }) } : {};
+      items.push({ term: t('status.precision'), value: t(`precision.${precision}`), ...detail });
     } else if (this.#ws.inspection.recorded) {
       items.push({ term: t('status.model'), value: t('status.recorded') });
     }
     if (memory) {
-      const { wasmBytes, weightBytes, deviceBytes } = memory;
+      const { wasmBytes, weightBytes, helperBytes, deviceBytes } = memory;
+      const helpers = helperBytes === 0 ? '' : `, ${t('status.helpers', { bytes: bytes(helperBytes) })}`;
       const gpu = deviceBytes === null ? '' : `, ${t('status.gpu', { bytes: bytes(deviceBytes) })}`;
-      items.push({ term: t('status.memory'), value: `${bytes(wasmBytes)}${gpu}`, detail: t('status.weights', { bytes: bytes(weightBytes) }) });
+      items.push({ term: t('status.memory'), value: `${bytes(wasmBytes)}${gpu}`, detail: `${t('status.weights', { bytes: bytes(weightBytes) })}${helpers}` });
     }
     return items;
   }

@@ -2,15 +2,16 @@ import {
   Glassbox,
   GlassboxError,
   type DeviceInfo,
-  type DevicePreference,
   type Memory,
   type Model,
   type ModelInfo,
   type ModelSource,
+  type OpenOptions,
   type Progress,
 } from '../client/index.js';
 import { shownError } from '../views/error-words.js';
 import { t } from '../views/text.js';
+import type { Computing } from './settings.js';
 import { Store } from './store.js';
 
 /** Something the reader should know, until it is dismissed. */
@@ -39,6 +40,17 @@ export interface LinkedAdapter {
 /** Ends of the engine that have been told of, or were meant. */
 const TOLD: ReadonlySet<string> = new Set(['worker_died', 'stopped']);
 
+/** More threads than this are seldom quicker in a page: they wait for each other at every product. */
+const THREADS = 8;
+
+function options({ precision, threads }: Computing): Pick<OpenOptions, 'precision' | 'threads'> {
+  return {
+    ...(precision === 'exact' ? { precision: 'f32' } : {}),
+    // One core is left to the page itself.
+    ...(threads === 'several' ? { threads: Math.max(2, Math.min(navigator.hardwareConcurrency - 1, THREADS)) } : {}),
+  };
+}
+
 /** The engine, the model that is open, and what went wrong. */
 export class Session extends Store {
   #gb: Glassbox | undefined;
@@ -52,19 +64,16 @@ export class Session extends Store {
   readonly #adapterUrls = new Map<number, readonly string[]>();
   #starting: Promise<Glassbox | undefined> | undefined;
   #opening: AbortController | undefined;
-  #device: DevicePreference;
-  #exact: boolean;
+  #how: Computing;
   /** Where the open model came from. */
   #last: { readonly source: ModelSource; readonly name: string } | undefined;
 
   constructor(
-    device: DevicePreference,
+    how: Computing,
     private readonly allowSoftware: boolean,
-    exact = false,
   ) {
     super();
-    this.#device = device;
-    this.#exact = exact;
+    this.#how = how;
   }
 
   get deviceInfo(): DeviceInfo | undefined {
@@ -110,7 +119,7 @@ export class Session extends Store {
     try {
       const gb = await this.start();
       if (!gb || controller.signal.aborted) return false;
-      this.#model = await gb.open(source, { onProgress: report, signal: controller.signal, ...(this.#exact ? { precision: 'f32' as const } : {}) });
+      this.#model = await gb.open(source, { onProgress: report, signal: controller.signal, ...options(this.#how) });
       this.#last = { source, name };
       this.#adapterUrls.clear();
       this.#notices = [];
@@ -170,10 +179,9 @@ export class Session extends Store {
    * Computes on another device, or otherwise, from now on: the engine is started again, or the model opened again.
    * Resolves with whether that went well; what was open is gone where it did not.
    */
-  async compute(device: DevicePreference, exact: boolean): Promise<boolean> {
-    const restart = device !== this.#device;
-    this.#device = device;
-    this.#exact = exact;
+  async compute(how: Computing): Promise<boolean> {
+    const restart = how.device !== this.#how.device;
+    this.#how = how;
     if (restart) return this.restart();
     return this.#last && this.#model ? this.open(this.#last.source, this.#last.name) : true;
   }
@@ -217,7 +225,7 @@ export class Session extends Store {
     this.#setTask({ label: t('stage.engine'), progress: null, cancel: null });
     try {
       const { allowSoftware } = this;
-      const device = this.#device;
+      const { device } = this.#how;
       const onProgress = (progress: Progress): void => {
         if (!this.#opening) this.#setTask({ label: t(`stage.${progress.stage}`), progress, cancel: null });
       };

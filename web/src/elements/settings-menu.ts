@@ -43,6 +43,7 @@ export class SettingsMenu extends View {
 
   override render(): TemplateResult {
     return html`${(Object.keys(CHOICES) as SettingName[]).map((name) => this.#setting(name))}
+      <p>${t(crossOriginIsolated ? 'settings.threadsAbout' : 'settings.threadsNot')}</p>
       <p>${t('settings.checkedAbout')} <button type="button" @click=${this.#check}>${t('settings.check')}</button></p>`;
   }
 
@@ -60,7 +61,7 @@ export class SettingsMenu extends View {
       >${t(`settings.${name}`)}
       <select @change=${onChange}>
         ${CHOICES[name].map(
-          (value) => html`<option value=${value} .selected=${value === now} lang=${OWN_NAMES[value] ? value : ''}>${nameOf(name, value)}</option>`,
+          (value) => html`<option value=${value} ?disabled=${value === 'several' && !crossOriginIsolated} .selected=${value === now} lang=${OWN_NAMES[value] ? value : ''}>${nameOf(name, value)}</option>`,
         )}
       </select></label
     >`;

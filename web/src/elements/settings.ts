@@ -10,13 +10,21 @@ export const CHOICES = {
   files: ['keep', 'drop'],
   device: ['auto', 'gpu', 'cpu'],
   precision: ['fast', 'exact'],
+  threads: ['one', 'several'],
 } as const;
 
 export type SettingName = keyof typeof CHOICES;
 export type SettingValues = { readonly [Name in SettingName]: (typeof CHOICES)[Name][number] };
 
+/** What computes, and how. */
+export type Computing = Pick<SettingValues, 'device' | 'precision' | 'threads'>;
+
+export function computing({ device, precision, threads }: SettingValues): Computing {
+  return { device, precision, threads };
+}
+
 const KEY = 'glassbox.settings';
-const NONE: SettingValues = { theme: 'auto', contrast: 'auto', size: 'normal', language: 'auto', files: 'keep', device: 'auto', precision: 'fast' };
+const NONE: SettingValues = { theme: 'auto', contrast: 'auto', size: 'normal', language: 'auto', files: 'keep', device: 'auto', precision: 'fast', threads: 'one' };
 
 /** How the reader wants the page: as the system has it, or as chosen here. Choices are kept on this machine. */
 export class Settings extends Store {

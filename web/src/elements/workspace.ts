@@ -12,7 +12,7 @@ import { KeptFiles } from './kept-files.js';
 import { checked, fromFragment, toFragment, type ModelOrigin, type PageState } from './link.js';
 import { provenanceOf, type Provenance } from './provenance.js';
 import { Session } from './session.js';
-import { Settings, type SettingValues } from './settings.js';
+import { computing, Settings, type Computing } from './settings.js';
 import { Store } from './store.js';
 import { NO_PLACE, PLAIN_VIEW, ViewState } from './view-state.js';
 import type { DevicePreference } from '../client/index.js';
@@ -52,13 +52,13 @@ export class Workspace extends Store {
   /** What a link or the last visit left and waits for its model. */
   #pending: PageState | null = null;
   /** The settings that the engine was started by. */
-  #computing: Pick<SettingValues, 'device' | 'precision'>;
+  #computing: Computing;
 
   constructor(device: DevicePreference, allowSoftware: boolean) {
     super();
     const { values } = this.settings;
-    this.#computing = { device: values.device, precision: values.precision };
-    this.session = new Session(device === 'auto' ? values.device : device, allowSoftware, values.precision === 'exact');
+    this.#computing = computing(values);
+    this.session = new Session(device === 'auto' ? this.#computing : { ...this.#computing, device }, allowSoftware);
     this.inspection = new Inspection(this.session, this.edits);
     this.generation = new Generation(this.session, this.inspection, this.edits);
     this.branching = new Branching(this.session, this.inspection, this.edits);
@@ -266,11 +266,12 @@ export class Workspace extends Store {
   /** Computes as the settings say, with the picture there was. */
   async #compute(): Promise<void> {
     const before = this.#computing;
-    const { device, precision } = this.settings.values;
-    if (device === before.device && precision === before.precision) return;
-    this.#computing = { device, precision };
+    const now = computing(this.settings.values);
+    const { device, precision, threads } = now;
+    if (device === before.device && precision === before.precision && threads === before.threads) return;
+    this.#computing = now;
     this.#pending = this.#model ? this.state() : this.#pending;
-    const done = await this.session.compute(device, precision === 'exact');
+    const done = await this.session.compute(now);
     // What cannot be had is not kept for the next visit.
     if (!done && device !== 'auto' && this.#computing.device === device) this.settings.set('device', 'auto');
   }

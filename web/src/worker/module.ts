@@ -1,7 +1,11 @@
 import type { Request } from '../client/protocol.gen.js';
+import type { Team } from './team.js';
 
 /** Hands an event, with the tensors that belong to it, to the page. */
 export type Post = (message: unknown, transfer: ArrayBuffer[]) => void;
+
+/** Gets helpers; null where workers cannot share memory. */
+export type Recruit = (count: number) => Promise<Team | null>;
 
 /**
  * The engine's end of the protocol, as the wasm modules export it. `handle` takes a message, and its
@@ -11,10 +15,17 @@ export interface Host {
   handle(message: { id: number; request: Request }, request: unknown): void;
 }
 
+/** The engine's end of a helper (`crates/worker/src/team.rs`). */
+export interface Helper {
+  take(shape: Uint32Array, parts: readonly Uint8Array[]): void;
+  multiply(matrix: number, x: Float32Array, out: Float32Array): void;
+}
+
 /** What wasm-bindgen makes of the modules of `crates/worker`. */
 export interface EngineModule {
   default(options: { module_or_path: Response }): Promise<unknown>;
-  Host: new (post: Post) => Host;
+  Host: new (post: Post, recruit: Recruit) => Host;
+  Helper: new () => Helper;
 }
 
 /** A module whose one function computes `i32x4.relaxed_dot_i8x16_i7x16_add_s`. */
@@ -63,4 +74,11 @@ function counted(response: Response, onBytes: (done: number, total: number) => v
   });
   // Not every static host knows the type, and streaming compilation insists on it.
   return new Response(response.body.pipeThrough(counter), { headers: { 'content-type': 'application/wasm' } });
+}
+
+/** A file beside this script, of the same build. */
+export function sibling(name: string): URL {
+  const url = new URL(name, import.meta.url);
+  url.search = self.location.search;
+  return url;
 }

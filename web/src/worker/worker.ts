@@ -4,8 +4,10 @@
  */
 import type { Event, Failure, Request } from '../client/protocol.gen.js';
 import { chooseDevice, NoDevice } from './choose.js';
-import { loadModule, moduleName, type Host, type Post } from './module.js';
+import { workerUrl } from '../client/worker-url.js';
+import { loadModule, moduleName, sibling, type Host, type Post, type Recruit } from './module.js';
 import { outside } from './outside.js';
+import { Team, type HelperWorker } from './team.js';
 
 interface Message {
   readonly id: number;
@@ -18,7 +20,7 @@ interface Answer {
 }
 interface Scope {
   readonly navigator: { readonly gpu?: GPU };
-  readonly location: { readonly search: string };
+  readonly crossOriginIsolated: boolean;
   postMessage(message: unknown, transfer: ArrayBuffer[]): void;
   addEventListener(type: 'message', listener: (event: MessageEvent<Message>) => void): void;
   addEventListener(type: 'error', listener: (event: ErrorEvent) => void): void;
@@ -41,6 +43,11 @@ class Refused extends Error {
 const scope = self as unknown as Scope;
 const post: Post = (message, transfer) => {
   scope.postMessage(message, transfer);
+};
+const recruit: Recruit = async (count) => {
+  // Elsewhere there is no SharedArrayBuffer.
+  if (!scope.crossOriginIsolated) return null;
+  return await Team.recruit(count, helper);
 };
 let state: State = { kind: 'new' };
 
@@ -124,9 +131,14 @@ async function open(id: number, request: StartRequest): Promise<Host> {
       }
       post(message, transfer);
       if (of === id && event.type === 'started') resolve(host);
-    });
+    }, recruit);
     give(host, { id, request });
   });
+}
+
+function helper(): HelperWorker {
+  // A Trusted Types URL is a string to the constructor; the types know only strings.
+  return new Worker(workerUrl(sibling('helper.js')) as string, { type: 'module', name: 'glassbox helper' });
 }
 
 function give(host: Host, message: Message): void {
@@ -162,13 +174,6 @@ function fail(id: number, error: Failure): void {
 
 function send(id: number, event: Event): void {
   post({ id, event }, []);
-}
-
-/** A file beside this script, of the same build. */
-function sibling(name: string): URL {
-  const url = new URL(name, import.meta.url);
-  url.search = scope.location.search;
-  return url;
 }
 
 function notLoaded(error: unknown): Failure {

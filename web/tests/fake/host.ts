@@ -15,6 +15,7 @@ import {
   type Token,
 } from '../../src/client/protocol.gen.js';
 import { answersTo } from './analyses.js';
+import type { Computing } from '../../src/elements/settings.js';
 
 /** Texts of the ids it has given out. */
 const vocabulary = new Map<number, string>();
@@ -106,7 +107,7 @@ export class Host {
     }
     this.#model = modelNamed(names[0] ?? 'model', !names.includes(TRICKS.ids), names.includes(TRICKS.large));
     this.#send(id, { type: 'opened', model: this.#model, device: this.#device });
-    this.#send(0, { type: 'memory', wasmBytes: 37.3e6, weightBytes: 1.04e6, deviceBytes: null });
+    this.#send(0, { type: 'memory', wasmBytes: 37.3e6, weightBytes: 1.04e6, helperBytes: 0, deviceBytes: null });
   }
 
   #adapt(id: number, request: Request & { type: 'attach' | 'scale_adapter' | 'detach' }): void {
@@ -221,6 +222,7 @@ export function modelNamed(name: string, tokenizer: boolean, large = false): Mod
     tokenizer: tokenizer ? 'BPE' : null,
     chatTemplate: false,
     precision: 'f32',
+    threads: 1,
     adapters: [],
     licence: 'MIT',
     files: [{ name, bytes: 1.04e6 }],
@@ -305,3 +307,6 @@ function hash(text: string): number {
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
+
+/** How a session computes where a test does not care. */
+export const ON_CPU: Computing = { device: 'cpu', precision: 'fast', threads: 'one' };

@@ -9,9 +9,13 @@ mod rows;
 pub(crate) mod steps;
 mod unpack;
 
+use std::ops::Range;
+
+use bytemuck::{cast_slice, cast_slice_mut};
 use product::{Gather, PANEL_BYTES, Product};
 use rows::{Bf16, F16, F32, I8, Nibbles, Rows};
 
+use crate::Precision;
 use crate::error::KernelError;
 use crate::plan::Plan;
 use crate::simd::{BLOCK, Kernel, Portable, dispatch, f16_to_f32};
@@ -140,14 +144,18 @@ impl Storage {
 
     /// Bytes held.
     pub(crate) fn bytes(&self) -> u64 {
-        let bytes = match self {
-            Self::F32(data) => size_of_val(&data[..]),
-            Self::F16 { data, .. } | Self::Bf16(data) => size_of_val(&data[..]),
-            Self::Q8 { quants, scales } => size_of_val(&quants[..]) + size_of_val(&scales[..]),
-            Self::Q4 { quants, scales } => size_of_val(&quants[..]) + size_of_val(&scales[..]),
-            Self::Blocks { bytes, .. } => bytes.len(),
-        };
-        bytes as u64
+        self.view().parts().iter().map(|part| part.len() as u64).sum()
+    }
+
+    /// The memory itself, in the order of [`View::parts`].
+    pub(crate) fn parts_mut(&mut self) -> Vec<&mut [u8]> {
+        match self {
+            Self::F32(data) => vec![cast_slice_mut(data)],
+            Self::F16 { data, .. } | Self::Bf16(data) => vec![cast_slice_mut(data)],
+            Self::Q8 { quants, scales } => vec![quants.as_flattened_mut(), cast_slice_mut(scales)],
+            Self::Q4 { quants, scales } => vec![quants.as_flattened_mut(), cast_slice_mut(scales)],
+            Self::Blocks { bytes, .. } => vec![bytes],
+        }
     }
 }
 
@@ -160,6 +168,40 @@ pub(crate) enum View<'a> {
     Q8 { quants: &'a [[u8; BLOCK]], scales: &'a [f32] },
     Q4 { quants: &'a [[u8; BLOCK / 2]], scales: &'a [f32] },
     Blocks { dtype: DType, bytes: &'a [u8] },
+}
+
+impl<'a> View<'a> {
+    /// The memory itself.
+    pub(crate) fn parts(self) -> Vec<&'a [u8]> {
+        match self {
+            Self::F32(data) => vec![cast_slice(data)],
+            Self::F16 { data, .. } | Self::Bf16(data) => vec![cast_slice(data)],
+            Self::Q8 { quants, scales } => vec![quants.as_flattened(), cast_slice(scales)],
+            Self::Q4 { quants, scales } => vec![quants.as_flattened(), cast_slice(scales)],
+            Self::Blocks { bytes, .. } => vec![bytes],
+        }
+    }
+
+    /// Some rows of weights of the given shape.
+    pub(crate) fn rows(self, rows: Range<usize>, [out_features, in_features]: [usize; 2]) -> Self {
+        let elements = rows.start * in_features..rows.end * in_features;
+        let blocks = elements.start / BLOCK..elements.end / BLOCK;
+        match self {
+            Self::F32(data) => Self::F32(&data[elements]),
+            Self::F16 { data, finite } => Self::F16 { data: &data[elements], finite },
+            Self::Bf16(data) => Self::Bf16(&data[elements]),
+            Self::Q8 { quants, scales } => {
+                Self::Q8 { quants: &quants[blocks.clone()], scales: &scales[blocks] }
+            }
+            Self::Q4 { quants, scales } => {
+                Self::Q4 { quants: &quants[blocks.clone()], scales: &scales[blocks] }
+            }
+            Self::Blocks { dtype, bytes } => {
+                let row_bytes = bytes.len() / out_features;
+                Self::Blocks { dtype, bytes: &bytes[rows.start * row_bytes..rows.end * row_bytes] }
+            }
+        }
+    }
 }
 
 /// Runs a kernel struct with the rows of whichever format a view has.
@@ -195,8 +237,22 @@ macro_rules! with_rows {
     };
 }
 
-/// `x @ W^T`: `x` is `[tokens, in_features]`, the result `[tokens, out_features]`.
-pub(crate) fn linear(weights: View, out_features: usize, in_features: usize, x: &[f32]) -> Vec<f32> {
+/// `x @ W^T`: `x` is `[tokens, in_features]`, the result `[tokens, out_features]`. Activations are taken as `precision`
+/// says, which is one that [`rounded::precision`] gave.
+pub(crate) fn product(
+    weights: View,
+    shape @ [out_features, in_features]: [usize; 2],
+    x: &[f32],
+    precision: Precision,
+) -> Vec<f32> {
+    match precision {
+        Precision::F32 => linear(weights, out_features, in_features, x),
+        rounded => rounded::linear(weights, shape, x, rounded),
+    }
+}
+
+/// [`product`] with activations as they are.
+fn linear(weights: View, out_features: usize, in_features: usize, x: &[f32]) -> Vec<f32> {
     let tokens = x.len() / in_features;
     let mut out = vec![0.0; tokens * out_features];
     if tokens == 0 {

@@ -30,17 +30,16 @@ pub(crate) fn precision(
     }
 }
 
-/// As [`super::linear`] with activations rounded to integers, a scale for each block of 32; `None` where
-/// they are not to be rounded.
+/// `x @ W^T` with activations rounded to integers, a scale for each block of 32, as fine as `rounded` says: what
+/// [`precision`] gave for these weights, and not `f32`.
 pub(crate) fn linear(
     weights: View,
     shape @ [out_features, in_features]: [usize; 2],
     x: &[f32],
-    asked: Precision,
-) -> Option<Vec<f32>> {
+    rounded: Precision,
+) -> Vec<f32> {
     let mut out = vec![0.0; x.len() / in_features * out_features];
-    match (precision(weights, shape, asked), weights) {
-        (Precision::F32, _) => return None,
+    match (rounded, weights) {
         // Said again, so that where there is no instruction for it the code is not there either.
         (Precision::Int8, _) if has_bytes() => one_group::<i8>(weights, shape, x, &mut out),
         (_, View::Blocks { dtype, bytes }) if unpack::groups(dtype) == 2 => {
@@ -48,7 +47,7 @@ pub(crate) fn linear(
         }
         _ => one_group::<i16>(weights, shape, x, &mut out),
     }
-    Some(out)
+    out
 }
 
 /// Products of weights that have a scale for each block of 32.

@@ -76,6 +76,17 @@ fn an_unchanged_copy_is_confirmed_and_a_changed_one_is_sent_whole() {
 }
 
 #[test]
+fn pages_are_isolated_so_that_workers_may_share_memory() {
+    let (_folder, server) = served();
+    for path in ["/", "/model.bin", "/missing"] {
+        let (head, _) = ask(&server, &format!("GET {path}"), "");
+        assert!(head.contains("cross-origin-opener-policy: same-origin"), "{path}: {head}");
+        assert!(head.contains("cross-origin-embedder-policy: require-corp"), "{path}: {head}");
+        assert!(head.contains("cross-origin-resource-policy: cross-origin"), "{path}: {head}");
+    }
+}
+
+#[test]
 fn compressed_files_are_sent_to_who_takes_them() {
     let (folder, server) = served();
     let (_, body) = ask(&server, "GET /model.bin", "Accept-Encoding: gzip, br\r\n");
