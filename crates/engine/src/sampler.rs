@@ -9,7 +9,10 @@ use rand_chacha::{
     rand_core::{RngCore, SeedableRng},
 };
 
-use crate::{EngineError, analysis::largest};
+use crate::{
+    EngineError,
+    analysis::{FEW, largest},
+};
 
 /// Settings of the sampler.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,6 +102,8 @@ pub struct Distribution {
     pub logits: Vec<f32>,
     /// Their probabilities.
     pub probabilities: Vec<f32>,
+    /// In bits.
+    pub entropy: f32,
 }
 
 /// A token with its place in a distribution.
@@ -117,27 +122,22 @@ impl Distribution {
     fn new(stage: StageKind, ids: Vec<u32>, logits: Vec<f32>) -> Self {
         let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let mut probabilities: Vec<f32> = logits.iter().map(|logit| (logit - max).exp()).collect();
-        let sum: f64 = probabilities.iter().map(|p| f64::from(*p)).sum();
+        let (mut sum, mut exponents) = (0.0f64, 0.0f64);
+        for (p, logit) in probabilities.iter().zip(&logits).filter(|(p, _)| **p > 0.0) {
+            sum += f64::from(*p);
+            exponents += f64::from(*p) * f64::from(logit - max);
+        }
         for p in &mut probabilities {
             *p = (f64::from(*p) / sum) as f32;
         }
-        Self { stage, ids, logits, probabilities }
+        // The mean of -ln p, where p is exp(logit - max) / sum.
+        let nats = sum.ln() - exponents / sum;
+        Self { stage, ids, logits, probabilities, entropy: (nats / std::f64::consts::LN_2).max(0.0) as f32 }
     }
 
     /// The model's own distribution over the full vocabulary.
     pub fn raw(logits: &[f32]) -> Self {
         Self::new(StageKind::Raw, (0..logits.len() as u32).collect(), logits.to_vec())
-    }
-
-    /// Entropy in bits.
-    pub fn entropy(&self) -> f32 {
-        let nats: f64 = self
-            .probabilities
-            .iter()
-            .filter(|p| **p > 0.0)
-            .map(|p| -f64::from(*p) * f64::from(*p).ln())
-            .sum();
-        (nats / std::f64::consts::LN_2) as f32
     }
 
     /// The `n` most probable tokens, best first; ties by id.
@@ -174,17 +174,21 @@ impl Distribution {
 
     /// Cuts the least probable tokens whose probabilities together are at most `1 - p`.
     fn top_p(&self, p: f32) -> Self {
-        let mut keep = vec![true; self.ids.len()];
-        let mut tail = 0.0f64;
-        for index in largest(&self.logits, self.ids.len()).into_iter().skip(1).rev() {
-            let index = index as usize;
-            tail += f64::from(self.probabilities[index]);
-            if tail > 1.0 - f64::from(p) {
-                break;
+        let total: f64 = self.probabilities.iter().map(|p| f64::from(*p)).sum();
+        let wanted = total - (1.0 - f64::from(p));
+        let mut keep = vec![false; self.ids.len()];
+        // Mostly a few tokens have nearly all of the probability; else all have to be put in order.
+        for n in [FEW, self.ids.len()] {
+            let mut sum = 0.0;
+            for index in largest(&self.logits, n) {
+                keep[index as usize] = true;
+                sum += f64::from(self.probabilities[index as usize]);
+                if sum >= wanted {
+                    return self.filter(StageKind::TopP, |i| keep[i]);
+                }
             }
-            keep[index] = false;
         }
-        self.filter(StageKind::TopP, |i| keep[i])
+        Self { stage: StageKind::TopP, ..self.clone() }
     }
 
     fn min_p(&self, min_p: f32) -> Self {

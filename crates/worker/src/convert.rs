@@ -126,7 +126,7 @@ pub fn step(model: &Model, step: &Step, timing: GenerationTiming, n: usize) -> p
     let stage = |d: &Distribution| protocol::Stage {
         name: stage_name(d.stage),
         kept: d.ids.len() as u32,
-        entropy: d.entropy(),
+        entropy: d.entropy,
         top: candidates(model, d, raw, n),
     };
     let stages: Vec<protocol::Stage> = step.draw.stages.iter().map(stage).collect();

@@ -180,7 +180,7 @@ fn summaries(stages: &[Distribution]) -> Vec<BenchStage> {
             kept: stage.ids.len(),
             cut,
             cut_mass: cut_mass as f32,
-            entropy: stage.entropy(),
+            entropy: stage.entropy,
         }
     };
     stages.iter().enumerate().map(summary).collect()

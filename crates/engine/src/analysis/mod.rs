@@ -27,6 +27,6 @@ pub use heads::{HeadRole, HeadScores, HeadTally, HeadsReport, head_scores};
 pub use intervention::Intervention;
 pub use lens::{LensRow, lens_sites};
 pub use run::{Run, Runs};
-pub use standing::{Row, Standing, largest};
+pub use standing::{FEW, Row, Standing, largest};
 pub use survey::{HeadSurvey, RepeatedTokens};
 pub use sweep::{Sweep, SweepPlan};

@@ -100,16 +100,34 @@ impl<'a> Row<'a> {
     }
 }
 
+/// Of so many the largest are found in one pass, and more than that by putting all in order.
+pub const FEW: usize = 128;
+
 /// Indices of the `n` largest values, largest first; ties by index.
 pub fn largest(values: &[f32], n: usize) -> Vec<u32> {
-    let n = n.min(values.len());
-    let mut order: Vec<u32> = (0..values.len() as u32).collect();
-    if n > 0 && n < order.len() {
-        order.select_nth_unstable_by(n - 1, |a, b| before(values, *a, *b));
+    if n <= FEW {
+        return few(values, n);
     }
-    order.truncate(n);
+    let mut order: Vec<u32> = (0..values.len() as u32).collect();
     descending(values, &mut order);
+    order.truncate(n);
     order
+}
+
+fn few(values: &[f32], n: usize) -> Vec<u32> {
+    let mut best: Vec<u32> = Vec::with_capacity(n + 1);
+    for (index, value) in (0..).zip(values) {
+        if best.len() == n {
+            // Nearly all of a vocabulary ends here.
+            if best.last().is_none_or(|last| *value < values[*last as usize]) {
+                continue;
+            }
+        }
+        let place = best.partition_point(|other| before(values, *other, index).is_lt());
+        best.insert(place, index);
+        best.truncate(n);
+    }
+    best
 }
 
 /// Puts indices of values in order, largest first; ties by index.
@@ -131,6 +149,17 @@ mod tests {
         let row = Row::new(&logits);
         assert_eq!([0, 1, 2, 3].map(|id| row.rank(id)), [3, 1, 2, 4]);
         assert_eq!(row.top(3).iter().map(|s| s.id).collect::<Vec<_>>(), [1, 2, 0]);
+    }
+
+    #[test]
+    fn a_few_are_the_first_of_all_in_order() {
+        let values: Vec<f32> =
+            (0..500u32).map(|i| [f32::NEG_INFINITY, 0.0, (i * 7919 % 97) as f32][i as usize % 3]).collect();
+        let all = largest(&values, values.len());
+        assert!(all.windows(2).all(|pair| before(&values, pair[0], pair[1]).is_lt()));
+        for n in [0, 1, 2, 40, FEW, FEW + 1, 499, 600] {
+            assert_eq!(largest(&values, n), all[..n.min(500)], "{n}");
+        }
     }
 
     #[test]
