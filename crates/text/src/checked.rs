@@ -7,9 +7,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use fancy_regex::{Regex, RegexBuilder};
-use tokenizers::normalizers::NormalizerWrapper;
 use tokenizers::pattern::{Invert, Pattern};
-use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{
     NormalizedString, Normalizer, Offsets, PreTokenizedString, PreTokenizer, SplitDelimiterBehavior,
@@ -69,11 +67,10 @@ impl Pattern for &CheckedRegex {
 }
 
 /// A normalizer of tokenizer.json.
-#[derive(Debug)]
 pub(crate) enum CheckedNormalizer {
     Replace { pattern: CheckedRegex, content: String },
     Sequence(Vec<CheckedNormalizer>),
-    Plain(Box<NormalizerWrapper>),
+    Plain(Box<dyn Normalizer + Send + Sync>),
 }
 
 impl Normalizer for CheckedNormalizer {
@@ -124,12 +121,11 @@ impl Normalizer for Recorded<'_> {
 }
 
 /// A pre-tokenizer of tokenizer.json.
-#[derive(Debug)]
 pub(crate) enum CheckedPreTokenizer {
     Split { pattern: CheckedRegex, behavior: SplitDelimiterBehavior, invert: bool },
     ByteLevel { add_prefix_space: bool, pattern: Option<CheckedRegex> },
     Sequence(Vec<CheckedPreTokenizer>),
-    Plain(Box<PreTokenizerWrapper>),
+    Plain(Box<dyn PreTokenizer + Send + Sync>),
 }
 
 impl PreTokenizer for CheckedPreTokenizer {

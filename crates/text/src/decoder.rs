@@ -4,68 +4,13 @@
 //! same steps give every token its bytes once, so that a token can be shown by itself.
 
 use glassbox_formats::gguf::byte_token;
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::alphabet;
 use crate::checked::CheckedRegex;
-use crate::error::{TextError, shorten};
+use crate::error::TextError;
+use crate::fields::Fields;
 use crate::stream::Trim;
-
-/// A pattern as tokenizer.json writes it.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) enum PatternSpec {
-    String(String),
-    Regex(String),
-}
-
-impl PatternSpec {
-    pub(crate) fn compile(&self) -> Result<CheckedRegex, TextError> {
-        match self {
-            Self::String(text) => CheckedRegex::literal(text),
-            Self::Regex(pattern) => CheckedRegex::new(pattern),
-        }
-    }
-}
-
-/// A decoder as tokenizer.json writes it.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "type")]
-enum Spec {
-    BPEDecoder {
-        suffix: String,
-    },
-    ByteLevel {},
-    WordPiece {
-        prefix: String,
-        cleanup: bool,
-    },
-    Metaspace {
-        replacement: char,
-        prepend_scheme: Option<String>,
-        add_prefix_space: Option<bool>,
-    },
-    #[serde(rename = "CTC")]
-    Ctc {
-        pad_token: String,
-        word_delimiter_token: String,
-        cleanup: bool,
-    },
-    Sequence {
-        decoders: Vec<Spec>,
-    },
-    Replace {
-        pattern: PatternSpec,
-        content: String,
-    },
-    Fuse {},
-    Strip {
-        content: char,
-        start: usize,
-        stop: usize,
-    },
-    ByteFallback {},
-}
 
 /// One step from a token's spelling to its bytes.
 #[derive(Debug)]
@@ -107,15 +52,10 @@ pub(crate) struct Decoder {
 impl Decoder {
     /// Reads the `decoder` of a file. Where there is none, `byte_level` says whether the
     /// tokenizer spells bytes; if not, tokens are words.
-    pub(crate) fn new(decoder: Option<Value>, byte_level: bool) -> Result<Self, TextError> {
+    pub(crate) fn new(decoder: Option<&Value>, byte_level: bool) -> Result<Self, TextError> {
         let mut built = Self { steps: Vec::new(), trim: Trim::NONE };
         match decoder {
-            Some(value) => {
-                let spec: Spec = serde_json::from_value(value).map_err(|error| TextError::Unsupported {
-                    what: format!("a decoder ({})", shorten(&error.to_string())),
-                })?;
-                built.add(spec, &mut false)?;
-            }
+            Some(value) => built.add(value, &mut false)?,
             None if byte_level => built.steps.push(Step::ByteLevel),
             None => {
                 built.steps.push(Step::Word);
@@ -125,41 +65,56 @@ impl Decoder {
         Ok(built)
     }
 
-    /// Adds the steps of `spec`; `fused` is true once tokens have been joined to one text.
-    fn add(&mut self, spec: Spec, fused: &mut bool) -> Result<(), TextError> {
-        match spec {
-            Spec::Sequence { decoders } => {
-                return decoders.into_iter().try_for_each(|decoder| self.add(decoder, fused));
+    /// Adds the steps of a decoder; `fused` is true once tokens have been joined to one text.
+    fn add(&mut self, decoder: &Value, fused: &mut bool) -> Result<(), TextError> {
+        let fields = Fields::of(decoder)?;
+        match fields.kind {
+            "Sequence" => {
+                return fields.list("decoders")?.iter().try_for_each(|decoder| self.add(decoder, fused));
             }
-            Spec::Fuse {} => *fused = true,
-            Spec::ByteLevel {} => {
+            "Fuse" => *fused = true,
+            "ByteLevel" => {
                 self.steps.push(Step::ByteLevel);
                 *fused = true;
             }
-            Spec::ByteFallback {} => self.steps.push(Step::ByteFallback),
-            Spec::Replace { pattern, content } => {
-                self.steps.push(Step::Replace { pattern: pattern.compile()?, content });
+            "ByteFallback" => self.steps.push(Step::ByteFallback),
+            "Replace" => {
+                let (pattern, content) = (fields.pattern()?, fields.text("content")?.to_owned());
+                self.steps.push(Step::Replace { pattern, content });
             }
-            Spec::Strip { content, start, stop } if *fused => self.trim = Trim { content, start, end: stop },
-            Spec::Strip { content, start, stop } => self.steps.push(Step::Strip { content, start, stop }),
-            Spec::BPEDecoder { suffix } => {
-                let pattern = CheckedRegex::literal(&suffix)?;
+            "Strip" => {
+                let content = fields.character("content")?;
+                let (start, stop) = (fields.count("start")?, fields.count("stop")?);
+                if *fused {
+                    self.trim = Trim { content, start, end: stop };
+                } else {
+                    self.steps.push(Step::Strip { content, start, stop });
+                }
+            }
+            "BPEDecoder" => {
+                let pattern = CheckedRegex::literal(fields.text("suffix")?)?;
                 self.steps.push(Step::Replace { pattern, content: " ".into() });
                 self.trim.end = 1;
             }
-            Spec::WordPiece { prefix, cleanup } => {
+            "WordPiece" => {
+                let (prefix, cleanup) = (fields.text("prefix")?.to_owned(), fields.flag("cleanup")?);
                 self.steps.push(Step::WordPiece { prefix, cleanup });
                 self.trim.start = 1;
             }
-            Spec::Ctc { pad_token: pad, word_delimiter_token: delimiter, cleanup } => {
-                self.steps.push(Step::Ctc { pad, delimiter, cleanup });
+            "CTC" => {
+                let pad = fields.text("pad_token")?.to_owned();
+                let delimiter = fields.text("word_delimiter_token")?.to_owned();
+                self.steps.push(Step::Ctc { pad, delimiter, cleanup: fields.flag("cleanup")? });
             }
-            Spec::Metaspace { replacement, prepend_scheme, add_prefix_space } => {
+            "Metaspace" => {
+                let replacement = fields.character("replacement")?;
                 let pattern = CheckedRegex::literal(replacement.encode_utf8(&mut [0; 4]))?;
                 self.steps.push(Step::Replace { pattern, content: " ".into() });
-                let prepends = add_prefix_space != Some(false) && prepend_scheme.as_deref() != Some("never");
-                self.trim.start = usize::from(prepends);
+                let (add, scheme) =
+                    (fields.maybe_flag("add_prefix_space")?, fields.maybe_text("prepend_scheme")?);
+                self.trim.start = usize::from(add != Some(false) && scheme != Some("never"));
             }
+            _ => return fields.unknown(),
         }
         Ok(())
     }
@@ -252,7 +207,7 @@ mod tests {
     use super::*;
 
     fn bytes(decoder: Value, token: &str) -> Vec<u8> {
-        Decoder::new(Some(decoder), false).unwrap().bytes(token).unwrap()
+        Decoder::new(Some(&decoder), false).unwrap().bytes(token).unwrap()
     }
 
     #[test]
@@ -264,7 +219,7 @@ mod tests {
         assert_eq!(bytes(llama.clone(), "▁a▁b"), b" a b");
         assert_eq!(bytes(llama.clone(), "<0xE2>"), [0xE2]);
         assert_eq!(bytes(llama.clone(), "<0x-1>"), b"<0x-1>");
-        assert_eq!(Decoder::new(Some(llama), false).unwrap().trim, Trim { content: ' ', start: 1, end: 0 });
+        assert_eq!(Decoder::new(Some(&llama), false).unwrap().trim, Trim { content: ' ', start: 1, end: 0 });
         let byte_level =
             json!({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true});
         assert_eq!(bytes(byte_level, "Ġâ"), [b' ', 0xE2]);
@@ -275,7 +230,7 @@ mod tests {
         assert_eq!(bytes(json!({"type": "BPEDecoder", "suffix": "</w>"}), "cat</w>"), b"cat ");
         assert_eq!(bytes(json!({"type": "Strip", "content": "x", "start": 2, "stop": 1}), "xxxaxx"), b"xax");
         assert_eq!(
-            Decoder::new(Some(json!({"type": "New"})), false).unwrap_err().code(),
+            Decoder::new(Some(&json!({"type": "New"})), false).unwrap_err().code(),
             "tokenizer_unsupported"
         );
     }

@@ -16,6 +16,7 @@ mod checked;
 mod decoder;
 mod display;
 mod error;
+mod fields;
 mod gguf;
 mod hub;
 mod limits;

@@ -74,7 +74,6 @@ impl AddedTokens {
 }
 
 /// A tokenizer made of the `tokenizers` crate's parts.
-#[derive(Debug)]
 pub(crate) struct Pipeline {
     pub(crate) added: AddedTokens,
     pub(crate) normalizer: Option<CheckedNormalizer>,
@@ -82,6 +81,12 @@ pub(crate) struct Pipeline {
     pub(crate) model: ModelWrapper,
     /// Refuse text that the model would leave out, byte for byte (byte-level models only).
     pub(crate) byte_exact: bool,
+}
+
+impl fmt::Debug for Pipeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pipeline").field("added", &self.added).finish_non_exhaustive()
+    }
 }
 
 impl Pipeline {

@@ -1,85 +1,135 @@
 //! Normalizers and pre-tokenizers of tokenizer.json.
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
-use tokenizers::SplitDelimiterBehavior;
+use tokenizers::normalizers::{
+    BertNormalizer, ByteLevel as SpelledBytes, Lowercase, NFC, NFD, NFKC, NFKD, Nmt, Precompiled, Prepend,
+    Strip, StripAccents,
+};
+use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+use tokenizers::pre_tokenizers::delimiter::CharDelimiterSplit;
+use tokenizers::pre_tokenizers::digits::Digits;
+use tokenizers::pre_tokenizers::fixed_length::FixedLength;
+use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
+use tokenizers::pre_tokenizers::punctuation::Punctuation;
+use tokenizers::pre_tokenizers::unicode_scripts::UnicodeScripts;
+use tokenizers::pre_tokenizers::whitespace::WhitespaceSplit;
+use tokenizers::{Normalizer, PreTokenizer, SplitDelimiterBehavior};
 
 use crate::checked::{CheckedNormalizer, CheckedPreTokenizer, CheckedRegex};
-use crate::decoder::PatternSpec;
-use crate::error::{TextError, shorten};
+use crate::error::TextError;
+use crate::fields::Fields;
 use crate::{gguf, precompiled};
 
-#[derive(Deserialize)]
-struct Replace {
-    pattern: PatternSpec,
-    content: String,
-}
-
-#[derive(Deserialize)]
-struct Split {
-    pattern: PatternSpec,
-    behavior: SplitDelimiterBehavior,
-    #[serde(default)]
-    invert: bool,
-}
-
-#[derive(Deserialize)]
-struct ByteLevel {
-    add_prefix_space: bool,
-    #[serde(default = "yes")]
-    use_regex: bool,
-}
-
-fn yes() -> bool {
-    true
-}
+/// Words, and runs of what is neither a word nor space.
+const WORDS: &str = r"\w+|[^\w\s]+";
 
 /// Builds a normalizer.
-pub(super) fn normalizer(value: Value) -> Result<CheckedNormalizer, TextError> {
-    match kind(&value)? {
-        "Sequence" => {
-            let steps = list(value, "normalizers")?;
-            Ok(CheckedNormalizer::Sequence(steps.into_iter().map(normalizer).collect::<Result<_, _>>()?))
-        }
-        "Replace" => {
-            let Replace { pattern, content } = parse(value)?;
-            Ok(CheckedNormalizer::Replace { pattern: pattern.compile()?, content })
-        }
-        "Precompiled" => {
-            let map = value.get("precompiled_charsmap").and_then(Value::as_str);
-            precompiled::check(
-                map.ok_or_else(|| TextError::invalid("its precompiled character map is missing"))?,
-            )?;
-            // The crate reads this map from text only.
-            let normalizer = serde_json::from_str(&value.to_string()).map_err(TextError::json)?;
-            Ok(CheckedNormalizer::Plain(Box::new(normalizer)))
-        }
-        _ => Ok(CheckedNormalizer::Plain(parse(value)?)),
+pub(super) fn normalizer(value: &Value) -> Result<CheckedNormalizer, TextError> {
+    fn plain(normalizer: impl Normalizer + Send + Sync + 'static) -> Result<CheckedNormalizer, TextError> {
+        Ok(CheckedNormalizer::Plain(Box::new(normalizer)))
     }
+    let fields = Fields::of(value)?;
+    match fields.kind {
+        "Sequence" => {
+            let steps = fields.list("normalizers")?.iter().map(normalizer).collect::<Result<_, _>>()?;
+            Ok(CheckedNormalizer::Sequence(steps))
+        }
+        "Replace" => Ok(CheckedNormalizer::Replace {
+            pattern: fields.pattern()?,
+            content: fields.text("content")?.to_owned(),
+        }),
+        "Precompiled" => plain(character_map(fields)?),
+        "BertNormalizer" => plain(BertNormalizer::new(
+            fields.flag("clean_text")?,
+            fields.flag("handle_chinese_chars")?,
+            fields.maybe_flag("strip_accents")?,
+            fields.flag("lowercase")?,
+        )),
+        "Strip" => plain(Strip::new(fields.flag("strip_left")?, fields.flag("strip_right")?)),
+        "StripAccents" => plain(StripAccents),
+        "NFC" => plain(NFC),
+        "NFD" => plain(NFD),
+        "NFKC" => plain(NFKC),
+        "NFKD" => plain(NFKD),
+        "Lowercase" => plain(Lowercase),
+        "Nmt" => plain(Nmt),
+        "Prepend" => plain(Prepend::new(fields.text("prepend")?.to_owned())),
+        "ByteLevel" => plain(SpelledBytes::new()),
+        _ => fields.unknown(),
+    }
+}
+
+/// SentencePiece's map of characters.
+fn character_map(fields: Fields) -> Result<Precompiled, TextError> {
+    let map = fields.maybe_text("precompiled_charsmap")?;
+    let map = map.ok_or_else(|| TextError::invalid("its precompiled character map is missing"))?;
+    let invalid = |error: String| TextError::invalid(format!("its precompiled character map: {error}"));
+    let bytes = STANDARD.decode(map).map_err(|error| invalid(error.to_string()))?;
+    precompiled::CharacterMap::new(&bytes)?;
+    Precompiled::from(&bytes).map_err(|error| invalid(error.to_string()))
 }
 
 /// Builds a pre-tokenizer.
-pub(super) fn pre_tokenizer(value: Value) -> Result<CheckedPreTokenizer, TextError> {
-    match kind(&value)? {
+pub(super) fn pre_tokenizer(value: &Value) -> Result<CheckedPreTokenizer, TextError> {
+    fn plain(step: impl PreTokenizer + Send + Sync + 'static) -> Result<CheckedPreTokenizer, TextError> {
+        Ok(CheckedPreTokenizer::Plain(Box::new(step)))
+    }
+    let fields = Fields::of(value)?;
+    match fields.kind {
         "Sequence" => {
-            let steps = list(value, "pretokenizers")?;
-            Ok(CheckedPreTokenizer::Sequence(steps.into_iter().map(pre_tokenizer).collect::<Result<_, _>>()?))
+            let steps = fields.list("pretokenizers")?.iter().map(pre_tokenizer).collect::<Result<_, _>>()?;
+            Ok(CheckedPreTokenizer::Sequence(steps))
         }
-        "Split" => {
-            let Split { pattern, behavior, invert } = parse(value)?;
-            Ok(CheckedPreTokenizer::Split { pattern: pattern.compile()?, behavior, invert })
-        }
+        "Split" => Ok(CheckedPreTokenizer::Split {
+            pattern: fields.pattern()?,
+            behavior: fields.maybe_behavior()?.ok_or_else(|| fields.wrong("behavior", "there"))?,
+            invert: fields.maybe_flag("invert")?.unwrap_or(false),
+        }),
         "ByteLevel" => {
-            let ByteLevel { add_prefix_space, use_regex } = parse(value)?;
-            let pattern = use_regex.then(|| CheckedRegex::new(gguf::GPT2)).transpose()?;
+            let pattern = match fields.maybe_flag("use_regex")? {
+                Some(false) => None,
+                _ => Some(CheckedRegex::new(gguf::GPT2)?),
+            };
+            let add_prefix_space = fields.flag("add_prefix_space")?;
             Ok(CheckedPreTokenizer::ByteLevel { add_prefix_space, pattern })
         }
-        "FixedLength" if value.get("length").and_then(Value::as_u64) == Some(0) => {
-            Err(TextError::invalid("its pre-tokenizer cuts pieces of length 0"))
+        // As the crate has it, but for an expression that says when it gives up.
+        "Whitespace" => Ok(CheckedPreTokenizer::Split {
+            pattern: CheckedRegex::new(WORDS)?,
+            behavior: SplitDelimiterBehavior::Removed,
+            invert: true,
+        }),
+        "FixedLength" => match fields.maybe_count("length")?.unwrap_or(5) {
+            0 => Err(TextError::invalid("its pre-tokenizer cuts pieces of length 0")),
+            length => plain(FixedLength::new(length)),
+        },
+        "BertPreTokenizer" => plain(BertPreTokenizer),
+        "CharDelimiterSplit" => plain(CharDelimiterSplit::new(fields.character("delimiter")?)),
+        "Digits" => plain(Digits::new(fields.flag("individual_digits")?)),
+        "Metaspace" => plain(metaspace(fields)?),
+        "Punctuation" => {
+            plain(Punctuation::new(fields.maybe_behavior()?.unwrap_or(SplitDelimiterBehavior::Isolated)))
         }
-        _ => Ok(CheckedPreTokenizer::Plain(parse(value)?)),
+        "UnicodeScripts" => plain(UnicodeScripts::new()),
+        "WhitespaceSplit" => plain(WhitespaceSplit),
+        _ => fields.unknown(),
     }
+}
+
+/// Spaces as a character of their own, in the forms of new files and of old ones.
+fn metaspace(fields: Fields) -> Result<Metaspace, TextError> {
+    let scheme = match (fields.maybe_text("prepend_scheme")?, fields.maybe_flag("add_prefix_space")?) {
+        (None | Some("never"), Some(false)) | (Some("never"), _) => PrependScheme::Never,
+        (Some(_), Some(false)) => {
+            return Err(fields.wrong("add_prefix_space", "what its prepend_scheme says"));
+        }
+        (None | Some("always"), _) => PrependScheme::Always,
+        (Some("first"), _) => PrependScheme::First,
+        _ => return Err(fields.wrong("prepend_scheme", "a known one")),
+    };
+    let split = fields.maybe_flag("split")?.unwrap_or(true);
+    Ok(Metaspace::new(fields.character("replacement")?, scheme, split))
 }
 
 /// Whether the tokens of the model are spelled in the byte-level alphabet.
@@ -89,28 +139,4 @@ pub(super) fn spells_bytes(pre_tokenizer: &CheckedPreTokenizer) -> bool {
         CheckedPreTokenizer::Sequence(steps) => steps.iter().any(spells_bytes),
         _ => false,
     }
-}
-
-/// The `type` of a component.
-fn kind(value: &Value) -> Result<&str, TextError> {
-    let kind = value.get("type").and_then(Value::as_str);
-    kind.ok_or_else(|| TextError::Unsupported { what: "a component without a type".into() })
-}
-
-/// The components in the list `key`.
-fn list(mut value: Value, key: &str) -> Result<Vec<Value>, TextError> {
-    match value.get_mut(key).map(Value::take) {
-        Some(Value::Array(list)) => Ok(list),
-        _ => Err(TextError::invalid(format!("a sequence of components lacks its list {key:?}"))),
-    }
-}
-
-fn parse<T: DeserializeOwned>(value: Value) -> Result<T, TextError> {
-    let what = kind(&value).map(shorten).unwrap_or_default();
-    serde_json::from_value(value).map_err(|error| TextError::Unsupported {
-        what: format!(
-            "the component {what:?} in a way this version does not read ({})",
-            shorten(&error.to_string())
-        ),
-    })
 }

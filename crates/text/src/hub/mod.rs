@@ -48,10 +48,10 @@ pub(crate) fn load(tokenizer: &[u8], config: Option<&Value>) -> Result<Parts, Te
         let (size, limit) = (file.added_tokens.len(), MAX_TOKENS);
         return Err(TextError::TooLarge { what: "the list of added tokens", size, limit });
     }
-    let normalizer = file.normalizer.map(components::normalizer).transpose()?;
-    let pre_tokenizer = file.pre_tokenizer.map(components::pre_tokenizer).transpose()?;
+    let normalizer = file.normalizer.as_ref().map(components::normalizer).transpose()?;
+    let pre_tokenizer = file.pre_tokenizer.as_ref().map(components::pre_tokenizer).transpose()?;
     let byte_level = pre_tokenizer.as_ref().is_some_and(components::spells_bytes);
-    let decoder = Decoder::new(file.decoder, byte_level)?;
+    let decoder = Decoder::new(file.decoder.as_ref(), byte_level)?;
     let mut pieces = PieceTable::default();
     for (token, id) in file.model.tokens() {
         pieces.set(id, &decoder.bytes(token)?, false)?;
@@ -68,7 +68,7 @@ pub(crate) fn load(tokenizer: &[u8], config: Option<&Value>) -> Result<Parts, Te
     }
 
     let template::Template { before, after } =
-        file.post_processor.map_or(Ok(Default::default()), template::read)?;
+        file.post_processor.as_ref().map_or(Ok(Default::default()), template::read)?;
     let named = |key| {
         let name = config.and_then(|config| config::token_name(config, key))?;
         added.id(name).or_else(|| model.token_to_id(name))

@@ -4,7 +4,7 @@ use std::fmt;
 
 use ahash::AHashMap;
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use tokenizers::ModelWrapper;
 use tokenizers::models::bpe::BpeBuilder;
 use tokenizers::models::unigram::Unigram;
@@ -40,8 +40,6 @@ enum Vocab {
 }
 
 /// A merge is written `"a b"`, or since 2024 `["a", "b"]`.
-#[derive(Deserialize)]
-#[serde(untagged)]
 enum Merge {
     Pair(String, String),
     Joined(String),
@@ -200,5 +198,34 @@ impl<'de> Visitor<'de> for VocabVisitor {
             tokens.push(entry);
         }
         Ok(Vocab::Scores(tokens))
+    }
+}
+
+impl<'de> Deserialize<'de> for Merge {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(MergeVisitor)
+    }
+}
+
+/// Reads either form without keeping it in between: there are as many merges as tokens.
+struct MergeVisitor;
+
+impl<'de> Visitor<'de> for MergeVisitor {
+    type Value = Merge;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("two tokens, in a list or in a text with a space between them")
+    }
+
+    fn visit_str<E: de::Error>(self, line: &str) -> Result<Merge, E> {
+        Ok(Merge::Joined(line.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Merge, A::Error> {
+        let pair = (list.next_element()?, list.next_element()?, list.next_element::<IgnoredAny>()?);
+        match pair {
+            (Some(left), Some(right), None) => Ok(Merge::Pair(left, right)),
+            _ => Err(de::Error::custom("a merge has two tokens")),
+        }
     }
 }

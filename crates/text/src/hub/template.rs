@@ -1,11 +1,9 @@
 //! The special tokens that a post-processor puts around a text.
 
-use std::collections::HashMap;
-
-use serde::Deserialize;
 use serde_json::Value;
 
-use crate::error::{TextError, shorten};
+use crate::error::TextError;
+use crate::fields::Fields;
 
 /// Ids added before and after a single text.
 #[derive(Debug, Default, PartialEq)]
@@ -14,76 +12,63 @@ pub(super) struct Template {
     pub(super) after: Vec<u32>,
 }
 
-/// A post-processor as tokenizer.json writes it.
-#[derive(Deserialize)]
-#[serde(tag = "type")]
-enum Spec {
-    TemplateProcessing { single: Vec<Part>, special_tokens: HashMap<String, Ids> },
-    BertProcessing { sep: (String, u32), cls: (String, u32) },
-    RobertaProcessing { sep: (String, u32), cls: (String, u32) },
-    ByteLevel {},
-    Sequence { processors: Vec<Spec> },
-}
-
-#[derive(Deserialize)]
-enum Part {
-    SpecialToken { id: String },
-    Sequence { id: String },
-}
-
-#[derive(Deserialize)]
-struct Ids {
-    ids: Vec<u32>,
-}
-
 /// Reads the `post_processor` of a file.
-pub(super) fn read(value: Value) -> Result<Template, TextError> {
-    let spec: Spec = serde_json::from_value(value).map_err(|error| TextError::Unsupported {
-        what: format!("a post-processor ({})", shorten(&error.to_string())),
-    })?;
+pub(super) fn read(value: &Value) -> Result<Template, TextError> {
     let mut template = Template::default();
-    wrap(spec, &mut template)?;
+    wrap(value, &mut template)?;
     Ok(template)
 }
 
-/// Adds what `spec` puts around a text to what is around it already.
-fn wrap(spec: Spec, template: &mut Template) -> Result<(), TextError> {
-    match spec {
-        Spec::ByteLevel {} => {}
-        Spec::Sequence { processors } => {
-            processors.into_iter().try_for_each(|processor| wrap(processor, template))?;
+/// Adds what a post-processor puts around a text to what is around it already.
+fn wrap(value: &Value, template: &mut Template) -> Result<(), TextError> {
+    let fields = Fields::of(value)?;
+    match fields.kind {
+        "ByteLevel" => {}
+        "Sequence" => {
+            fields.list("processors")?.iter().try_for_each(|processor| wrap(processor, template))?;
         }
-        Spec::BertProcessing { sep, cls } | Spec::RobertaProcessing { sep, cls } => {
-            template.before.insert(0, cls.1);
-            template.after.push(sep.1);
+        "BertProcessing" | "RobertaProcessing" => {
+            let edge = |key| {
+                let id = fields.get(key).and_then(|pair| id(pair.get(1)?));
+                id.ok_or_else(|| fields.wrong(key, "a token with its id"))
+            };
+            template.before.insert(0, edge("cls")?);
+            template.after.push(edge("sep")?);
         }
-        Spec::TemplateProcessing { single, special_tokens } => {
-            let is_text = |part: &Part| matches!(part, Part::Sequence { id } if id == "A");
-            let texts = single.iter().filter(|part| matches!(part, Part::Sequence { .. })).count();
-            let at = single
+        "TemplateProcessing" => {
+            let parts = fields.list("single")?;
+            let texts = parts.iter().filter(|part| part.get("Sequence").is_some()).count();
+            let at = parts
                 .iter()
-                .position(is_text)
+                .position(|part| part.pointer("/Sequence/id").and_then(Value::as_str) == Some("A"))
                 .filter(|_| texts == 1)
                 .ok_or_else(|| TextError::invalid("its template does not take one text exactly once"))?;
-            let mut before = ids(&single[..at], &special_tokens)?;
+            let mut before = ids(fields, &parts[..at])?;
             before.append(&mut template.before);
             template.before = before;
-            template.after.extend(ids(&single[at + 1..], &special_tokens)?);
+            template.after.extend(ids(fields, &parts[at + 1..])?);
         }
+        _ => return fields.unknown(),
     }
     Ok(())
 }
 
+fn id(value: &Value) -> Option<u32> {
+    u32::try_from(value.as_u64()?).ok()
+}
+
 /// The ids of the special tokens among `parts`.
-fn ids(parts: &[Part], special_tokens: &HashMap<String, Ids>) -> Result<Vec<u32>, TextError> {
+fn ids(fields: Fields, parts: &[Value]) -> Result<Vec<u32>, TextError> {
     let mut ids = Vec::new();
     for part in parts {
-        if let Part::SpecialToken { id } = part {
-            let token = special_tokens.get(id).ok_or_else(|| {
-                TextError::invalid(format!("its template names {id:?}, which it does not define"))
-            })?;
-            ids.extend_from_slice(&token.ids);
-        }
+        let name = part.pointer("/SpecialToken/id").and_then(Value::as_str);
+        let name = name.ok_or_else(|| fields.wrong("single", "a list of texts and special tokens"))?;
+        let token = fields.get("special_tokens").and_then(|tokens| tokens.get(name)).ok_or_else(|| {
+            TextError::invalid(format!("its template names {name:?}, which it does not define"))
+        })?;
+        let list = token.get("ids").and_then(Value::as_array);
+        let list = list.and_then(|list| list.iter().map(id).collect::<Option<Vec<u32>>>());
+        ids.extend(list.ok_or_else(|| fields.wrong("special_tokens", "a list of ids for each"))?);
     }
     Ok(ids)
 }
@@ -106,17 +91,17 @@ mod tests {
                             "</s>": {"id": "</s>", "ids": [2, 3], "tokens": ["</s>", "x"]}});
         let template =
             json!({"type": "TemplateProcessing", "single": single, "pair": [], "special_tokens": tokens});
-        assert_eq!(read(template.clone()), Ok(Template { before: vec![1], after: vec![2, 3] }));
+        assert_eq!(read(&template), Ok(Template { before: vec![1], after: vec![2, 3] }));
         let byte_level = json!({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true});
         let bert = json!({"type": "BertProcessing", "sep": ["[SEP]", 9], "cls": ["[CLS]", 8]});
         let sequence = json!({"type": "Sequence", "processors": [byte_level, template, bert]});
-        assert_eq!(read(sequence), Ok(Template { before: vec![8, 1], after: vec![2, 3, 9] }));
+        assert_eq!(read(&sequence), Ok(Template { before: vec![8, 1], after: vec![2, 3, 9] }));
     }
 
     #[test]
     fn contradictory_templates_are_refused() {
         let read = |single: Value| {
-            read(json!({"type": "TemplateProcessing", "single": single, "pair": [], "special_tokens": {}}))
+            read(&json!({"type": "TemplateProcessing", "single": single, "pair": [], "special_tokens": {}}))
         };
         for single in [
             json!([{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]),
@@ -126,6 +111,6 @@ mod tests {
         ] {
             assert_eq!(read(single).unwrap_err().code(), "tokenizer_invalid");
         }
-        assert_eq!(super::read(json!({"type": "New"})).unwrap_err().code(), "tokenizer_unsupported");
+        assert_eq!(super::read(&json!({"type": "New"})).unwrap_err().code(), "tokenizer_unsupported");
     }
 }
