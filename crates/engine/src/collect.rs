@@ -132,8 +132,8 @@ fn flatten(captured: Captured) -> Tensor<2> {
 pub(crate) async fn read(tensors: Vec<Tensor<2>>) -> Result<Vec<Vec<f32>>, EngineError> {
     let lost = |error: &dyn std::fmt::Display| EngineError::Model(ModelError::Device(error.to_string()));
     let transaction = tensors.into_iter().fold(Transaction::default(), |t, tensor| t.register(tensor));
-    let data: Vec<TensorData> = transaction.execute_async().await.map_err(|e| lost(&format!("{e:?}")))?;
-    data.into_iter().map(|d| d.try_into_vec::<f32>().map_err(|e| lost(&format!("{e:?}")))).collect()
+    let data: Vec<TensorData> = transaction.execute_async().await.map_err(|e| lost(&e.to_string()))?;
+    data.into_iter().map(|d| d.try_into_vec::<f32>().map_err(|e| lost(&e.to_string()))).collect()
 }
 
 /// Wrong weights and wrong drivers show here first.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use glassbox_formats::{Checkpoint, Config, FileInfo, FileSet, Format};
+use glassbox_formats::{Checkpoint, Config, FileInfo, FileSet, Format, order};
 use glassbox_model::{Decoder, DecoderSpec, ModelError};
 use glassbox_text::chat::ChatTemplate;
 use glassbox_text::{Special, Tokenizer};
@@ -87,11 +87,9 @@ fn summarise(
             Format::Gguf { version } => format!("GGUF v{version}"),
         },
         parameters,
-        dtypes: checkpoint
-            .stored_types()
-            .into_iter()
-            .map(|(name, storage)| (name.to_owned(), storage.bytes))
-            .collect(),
+        dtypes: order::gather(
+            checkpoint.stored_types().into_iter().map(|(name, storage)| (name.to_owned(), storage.bytes)),
+        ),
         tokenizer: tokenizer.map(|_| kind),
         licence: checkpoint.card.licence.clone(),
         files: checkpoint.files(),
@@ -132,7 +130,7 @@ fn end_tokens(checkpoint: &Checkpoint, tokenizer: Option<&Tokenizer>) -> Vec<u32
         None => Vec::new(),
     };
     ids.extend(tokenizer.map(Tokenizer::end_tokens).unwrap_or_default());
-    ids.sort_unstable();
+    order::sort_by(&mut ids, Ord::cmp);
     ids.dedup();
     ids
 }

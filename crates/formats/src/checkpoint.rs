@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::card::{self, Card};
 use crate::content::Content;
 use crate::dtype::UnsupportedTensor;
+use crate::order::gather;
 use crate::safetensors::ShardIndex;
 use crate::select::{self, Weights};
 use crate::shards::{check_index, find_shards, read_index, read_shards, refuse_accident, weights_content};
@@ -130,7 +131,7 @@ impl Checkpoint {
             let file = files.get(first).map_or_else(String::new, |file| file.name().to_owned());
             return Err(FormatError::AdapterAlone { file });
         }
-        let mut used: BTreeSet<usize> = parts.into_iter().collect();
+        let mut used: BTreeSet<usize> = gather(parts);
         let tokenizer = if vocabulary.is_some() {
             TokenizerFiles { vocabulary, ..TokenizerFiles::default() }
         } else {
@@ -138,8 +139,8 @@ impl Checkpoint {
         };
         Ok(Self {
             format: Format::Gguf { version: header.version },
-            tensors: header.tensors.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect(),
-            unsupported: header.unsupported.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect(),
+            tensors: gather(header.tensors.into_iter().map(|tensor| (tensor.name.clone(), tensor))),
+            unsupported: gather(header.unsupported.into_iter().map(|tensor| (tensor.name.clone(), tensor))),
             config: Config::Gguf(header.metadata),
             generation_config: None,
             tokenizer,
@@ -159,7 +160,7 @@ impl Checkpoint {
             check_index(&files, *file, index, &tensors, &unsupported)?;
         }
         let first = shards.first().copied().unwrap_or(0);
-        let mut used: BTreeSet<usize> = shards.iter().copied().chain(index.map(|(file, _)| file)).collect();
+        let mut used: BTreeSet<usize> = gather(shards.iter().copied().chain(index.map(|(file, _)| file)));
         let Some(config) = read_object(&files, first, "config.json", &mut used).await? else {
             let file = files.get(first).map_or_else(String::new, |file| file.name().to_owned());
             return Err(FormatError::MissingConfig { file });

@@ -30,6 +30,7 @@ mod dtype;
 mod error;
 mod f8;
 pub mod gguf;
+pub mod order;
 mod quantisation;
 pub mod safetensors;
 mod select;

@@ -15,7 +15,7 @@ use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visi
 use crate::dtype::{UnsupportedTensor, element_count};
 use crate::f8::{Encoding, F8};
 use crate::source::{base_name, read_exact};
-use crate::{ByteSource, DType, FormatError, TensorInfo};
+use crate::{ByteSource, DType, FormatError, TensorInfo, order};
 
 /// Largest JSON header read, in bytes. The format allows 100 MB; real headers take about 100 bytes
 /// a tensor, and parsing needs a few times the header in memory.
@@ -84,7 +84,7 @@ fn check(
 ) -> Result<Header, FormatError> {
     unique(file_name, metadata.iter().map(|(key, _)| key))?;
     unique(file_name, tensors.iter().map(|(key, _)| key))?;
-    tensors.sort_by_key(|(_, entry)| entry.data_offsets);
+    order::sort_by_key(&mut tensors, |(_, entry)| entry.data_offsets);
     for (tensor, entry) in &tensors {
         check_size(file_name, tensor, entry)?;
     }
@@ -331,6 +331,6 @@ impl ShardIndex {
 
     /// The shards' file names, each once, sorted.
     pub fn shards(&self) -> BTreeSet<&str> {
-        self.weight_map.iter().map(|(_, shard)| shard.as_str()).collect()
+        order::gather(self.weight_map.iter().map(|(_, shard)| shard.as_str()))
     }
 }

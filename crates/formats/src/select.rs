@@ -2,7 +2,7 @@
 
 use crate::content::{Content, SNIFF_BYTES};
 use crate::source::{base_name, depth, folder, read_exact};
-use crate::{ByteSource, FileSet, FormatError, adapter};
+use crate::{ByteSource, FileSet, FormatError, adapter, order};
 
 /// Files looked into where no name tells which of them are weights.
 const MAX_SNIFFED: usize = 256;
@@ -90,7 +90,7 @@ fn shards(files: &FileSet, candidates: &[usize]) -> Result<Weights, FormatError>
     if parts.iter().any(|part| (part.0, part.1) != (prefix, total)) {
         return Err(several());
     }
-    parts.sort_unstable();
+    order::sort_by(&mut parts, Ord::cmp);
     let missing: Vec<String> = (1..=total)
         .filter(|wanted| !parts.iter().any(|part| part.2 == *wanted))
         .map(|number| format!("{prefix}-{number:05}-of-{total:05}{SAFETENSORS}"))

@@ -2,10 +2,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     ops::Range,
 };
 
 use burn::tensor::{Tensor, TensorData, s};
+use glassbox_formats::order::gather;
 
 use crate::{Axis, DecoderSpec, Hook, ModelError, Site, attention::MASKED};
 
@@ -53,7 +55,7 @@ impl Probe {
 
     /// The part of the probe at sites that `wanted` names; logits are not in it.
     pub fn part(&self, wanted: impl Fn(Site) -> bool) -> Self {
-        Self { sites: self.sites().filter(|site| wanted(*site)).collect(), all_logits: false }
+        Self { sites: gather(self.sites().filter(|site| wanted(*site))), all_logits: false }
     }
 
     /// Whether nothing is captured.
@@ -110,6 +112,27 @@ pub struct Edit {
     pub keys: Option<Range<usize>>,
     /// What.
     pub action: Action,
+}
+
+/// `blocks.3.attn.hook_z, head 2, positions 0..5: times 0`.
+impl fmt::Display for Edit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.site)?;
+        if let Some(head) = self.head {
+            write!(f, ", head {head}")?;
+        }
+        for (what, range) in [("positions", &self.positions), ("keys", &self.keys)] {
+            if let Some(Range { start, end }) = range {
+                write!(f, ", {what} {start}..{end}")?;
+            }
+        }
+        match &self.action {
+            Action::Scale(factor) => write!(f, ": times {factor}"),
+            Action::Replace { values, .. } => write!(f, ": replaced by {} values", values.len()),
+            Action::Add { values, .. } => write!(f, ": {} values added", values.len()),
+            Action::Mask => write!(f, ": masked"),
+        }
+    }
 }
 
 impl Edit {

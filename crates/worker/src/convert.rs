@@ -6,6 +6,7 @@ use glassbox_engine::{
     Attached, Calibration, Candidate, Distribution, EngineError, Finish, GenerationTiming, Model, OpenDevice,
     SamplerSettings, Speed, StageKind, Step, analysis::Intervention, device::Precision,
 };
+use glassbox_formats::order::gather;
 use glassbox_model::{Action, Edit, Mixer};
 use glassbox_protocol as protocol;
 use glassbox_text::{Special, display};
@@ -260,7 +261,7 @@ pub fn model(model: &Model) -> protocol::ModelInfo {
         intermediate: spec.intermediate as u32,
         vocab: spec.vocab as u32,
         context: spec.context as u32,
-        dtypes: summary.dtypes.iter().map(|(name, n)| (name.clone(), bytes(*n))).collect(),
+        dtypes: gather(summary.dtypes.iter().map(|(name, n)| (name.clone(), bytes(*n)))),
         weight_bytes: bytes(model.decoder.weight_bytes()),
         tokenizer: summary.tokenizer.clone(),
         chat_template: model.has_chat_template(),

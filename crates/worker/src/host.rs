@@ -3,6 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
+    panic::PanicHookInfo,
     rc::Rc,
 };
 
@@ -164,6 +165,15 @@ pub(crate) fn failed(error: &WorkerError) -> Event {
     Event::Failed { error: error.failure() }
 }
 
+/// What a panic says, with its place in the source where the build kept it.
+fn what(info: &PanicHookInfo) -> String {
+    let message = info.payload_as_str().unwrap_or("no reason was given");
+    match info.location().filter(|location| location.line() > 0) {
+        Some(location) => format!("{message} ({location})"),
+        None => message.to_owned(),
+    }
+}
+
 /// Tells the page about a panic before the module dies of it.
 fn report_panics(shared: &Rc<Shared>) {
     thread_local!(static POST: RefCell<Option<Rc<Shared>>> = const { RefCell::new(None) });
@@ -171,7 +181,7 @@ fn report_panics(shared: &Rc<Shared>) {
     std::panic::set_hook(Box::new(|info| {
         let error = Failure {
             code: "panicked".to_owned(),
-            message: format!("the engine stopped unexpectedly: {info}"),
+            message: format!("the engine stopped unexpectedly: {}", what(info)),
             hint: "The engine is started again with the model you had. If it happens again, use the CPU or report it."
                 .to_owned(),
         };

@@ -1,6 +1,7 @@
 //! Results of analyses to protocol values.
 
 use glassbox_engine::{HostTensor, Model, analysis as engine};
+use glassbox_formats::order;
 use glassbox_protocol as protocol;
 use js_sys::{ArrayBuffer, Float32Array, Uint8Array, Uint32Array};
 
@@ -58,7 +59,7 @@ pub fn lens_row(model: &Model, row: &engine::LensRow, pinned: usize) -> (protoco
     arrays.floats("pinned_probabilities", &[count, pinned], &row.pinned_probabilities);
     arrays.uints("pinned_ranks", &[count, pinned], &row.pinned_ranks);
     let mut ids = row.ids.clone();
-    ids.sort_unstable();
+    order::sort_by(&mut ids, Ord::cmp);
     ids.dedup();
     let event = protocol::Event::LensRow {
         site: row.site.to_string(),

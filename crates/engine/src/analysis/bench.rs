@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use glassbox_formats::order;
+
 use super::standing::{Row, descending, largest};
 use crate::{Distribution, EngineError, Model, Sampler, SamplerSettings, StageKind};
 
@@ -95,7 +97,7 @@ pub fn bench(
     let wanted = wanted(model, logits, stages.last(), rows);
     let page = wanted.ids.iter().skip(rows.from).take(rows.count);
     let mut drawn: Vec<(u32, u32)> = counts.iter().map(|(id, count)| (*id, *count)).collect();
-    drawn.sort_by_key(|(id, count)| (std::cmp::Reverse(*count), *id));
+    order::sort_by_key(&mut drawn, |(id, count)| (std::cmp::Reverse(*count), *id));
     Ok(Bench {
         rows: page.map(|id| table.row(*id)).collect(),
         total: wanted.total,

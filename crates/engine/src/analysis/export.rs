@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use glassbox_formats::order;
+
 use super::Run;
 use crate::{EngineError, HostTensor, Model};
 
@@ -46,7 +48,7 @@ pub fn safetensors(
 /// What a file says of where its numbers come from: model, files, prompt, tokens and edits.
 pub fn metadata(model: &Model, run: &Run, fingerprint: Option<&str>) -> BTreeMap<String, String> {
     let prompt: String = run.tokens.iter().map(|id| model.shown(*id)).collect();
-    let edits: Vec<String> = run.edits.iter().map(|edit| format!("{edit:?}")).collect();
+    let edits: Vec<String> = run.edits.iter().map(ToString::to_string).collect();
     let files: Vec<&str> = model.summary.files.iter().map(|file| file.name.as_str()).collect();
     let entries = [
         ("producer", format!("glassbox {}", env!("CARGO_PKG_VERSION"))),
@@ -57,5 +59,5 @@ pub fn metadata(model: &Model, run: &Run, fingerprint: Option<&str>) -> BTreeMap
         ("edits", edits.join("\n")),
     ];
     let fingerprint = fingerprint.map(|value| ("fingerprint", value.to_owned()));
-    entries.into_iter().chain(fingerprint).map(|(key, value)| (key.to_owned(), value)).collect()
+    order::gather(entries.into_iter().chain(fingerprint).map(|(key, value)| (key.to_owned(), value)))
 }

@@ -1,6 +1,6 @@
 //! A fingerprint that tells models apart without reading them whole.
 
-use glassbox_formats::FileSet;
+use glassbox_formats::{FileSet, order};
 use sha2::{Digest, Sha256};
 
 use crate::EngineError;
@@ -19,7 +19,7 @@ const RANGES: u64 = 16;
 /// If a file cannot be read.
 pub async fn fingerprint(files: &FileSet) -> Result<String, EngineError> {
     let mut all: Vec<_> = files.iter().map(|(_, file)| file).collect();
-    all.sort_by(|a, b| base_name(a.name()).cmp(base_name(b.name())));
+    order::sort_by(&mut all, |a, b| base_name(a.name()).cmp(base_name(b.name())));
     let mut hash = Sha256::new();
     for file in all {
         let (name, len) = (base_name(file.name()), file.len());

@@ -7,6 +7,7 @@
 use std::{cell::RefCell, collections::BTreeMap, ops::Range, rc::Rc};
 
 use burn::tensor::Tensor;
+use glassbox_formats::order;
 use glassbox_model::{Captured, Edit, Hook, KvCache, ModelError, Observation, Probe, Site, check_edits};
 
 use web_time::Instant;
@@ -412,7 +413,7 @@ impl Runs {
             tensors.extend(run.capture(model, &rest, 0..run.len(), host).await?);
             let order: Vec<String> = probe.sites().map(|site| site.to_string()).collect();
             // Logits are no site, and last.
-            tensors.sort_by_key(|tensor| {
+            order::sort_by_key(&mut tensors, |tensor| {
                 order.iter().position(|name| *name == tensor.name).unwrap_or(order.len())
             });
         }

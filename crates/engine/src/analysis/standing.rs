@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use glassbox_formats::order;
+
 /// Where a token stands in a distribution.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Standing {
@@ -132,7 +134,7 @@ fn few(values: &[f32], n: usize) -> Vec<u32> {
 
 /// Puts indices of values in order, largest first; ties by index.
 pub fn descending(values: &[f32], indices: &mut [u32]) {
-    indices.sort_unstable_by(|a, b| before(values, *a, *b));
+    order::sort_by(indices, |a, b| before(values, *a, *b));
 }
 
 fn before(values: &[f32], a: u32, b: u32) -> Ordering {

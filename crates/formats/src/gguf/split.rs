@@ -9,7 +9,7 @@ use crate::content::Content;
 use crate::select::{list, shard_number};
 use crate::shards::weights_content;
 use crate::source::base_name;
-use crate::{ByteSource, FileSet, FormatError};
+use crate::{ByteSource, FileSet, FormatError, order};
 
 /// What a part says about its place (`split.no`, `split.count`, `split.tensors.count`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +93,7 @@ pub(crate) async fn read_model(
             }
         }
     }
-    parts.sort_by_key(|part| (part.split.index, part.file));
+    order::sort_by_key(&mut parts, |part| (part.split.index, part.file));
     check(files, &parts)?;
     merge(files, parts)
 }

@@ -27,7 +27,7 @@ mod smollm3;
 mod stablelm;
 mod starcoder2;
 
-use glassbox_formats::{Checkpoint, Config};
+use glassbox_formats::{Checkpoint, Config, order};
 
 use crate::{ConfigReader, DecoderSpec, ModelError};
 
@@ -125,7 +125,7 @@ pub fn identify(checkpoint: &Checkpoint) -> Result<(DecoderSpec, Names), ModelEr
 
 fn unknown(found: &str, name: fn(&'static Architecture) -> Option<&'static str>) -> ModelError {
     let mut known: Vec<_> = ARCHITECTURES.iter().filter_map(name).collect();
-    known.sort_unstable();
+    order::sort_by(&mut known, Ord::cmp);
     let alike = |name: &&str| strsim::jaro_winkler(name, found);
     let nearest = known.iter().copied().max_by(|a, b| alike(a).total_cmp(&alike(b)));
     let nearest = nearest.filter(|name| alike(name) >= NEAR);

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, rc::Rc};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use glassbox_formats::{Checkpoint, DType, FormatError, TensorInfo, dequant};
+use glassbox_formats::{Checkpoint, DType, FormatError, TensorInfo, dequant, order};
 use glassbox_kernels::{Matrix, MatrixBuilder};
 
 use crate::{DecoderSpec, ModelError, architectures::Names, layers::Linear, layers::Norm};
@@ -68,7 +68,7 @@ impl Loader<'_> {
         let mut held = Held::default();
         let mut parts = parts(self.spec, self.names, block);
         // In the file's order, so that a source can read on. What is not there is told when it is read.
-        parts.sort_by_key(|part| {
+        order::sort_by_key(&mut parts, |part| {
             let tensor = lookup(self.checkpoint, self.names, &part.name).ok();
             tensor.map(|tensor| (tensor.file, tensor.offset))
         });
@@ -206,7 +206,7 @@ impl Loader<'_> {
             DType::F32 => 4,
             DType::F16 | DType::BF16 => 2,
             dtype => {
-                return Err(ModelError::Quantised { name: tensor.name.clone(), dtype: format!("{dtype:?}") });
+                return Err(ModelError::Quantised { name: tensor.name.clone(), dtype: dtype.to_string() });
             }
         };
         let columns = part.source.file_rows(out);

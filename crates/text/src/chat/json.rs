@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use glassbox_formats::order;
 use minijinja::value::{Kwargs, Rest, ValueKind};
 use minijinja::{Error, ErrorKind, Value};
 
@@ -89,7 +90,7 @@ impl Writer {
             ValueKind::Map => {
                 let mut keys: Vec<Value> = value.try_iter()?.collect();
                 if self.sort_keys {
-                    keys.sort();
+                    order::sort_by(&mut keys, Ord::cmp);
                 }
                 self.items('{', '}', keys, |writer, key| {
                     let name = if key.kind() == ValueKind::String { key.to_string() } else { scalar(&key)? };

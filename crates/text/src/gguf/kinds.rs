@@ -1,6 +1,7 @@
 //! What each token of a GGUF vocabulary is, after llama.cpp's corrections.
 
 use glassbox_formats::gguf::{TokenType, Vocabulary};
+use glassbox_formats::order;
 use tokenizers::AddedToken;
 
 /// Tokens that end an answer, by the names models give them.
@@ -98,7 +99,7 @@ impl Kinds {
             end_tokens.retain(|&id| id as usize != end);
             kinds[end] = TokenType::UserDefined;
         }
-        end_tokens.sort_unstable();
+        order::sort_by(&mut end_tokens, Ord::cmp);
         end_tokens.dedup();
         let name = vocabulary.model_name.as_deref().unwrap_or_default().to_lowercase();
         Self { kinds, end_tokens, rstrip: name.contains("phi-3") || name.contains("phi3") }

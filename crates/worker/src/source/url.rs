@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use glassbox_formats::{ByteSource, MemorySource, ReadFuture, SourceError};
+use glassbox_formats::{ByteSource, MemorySource, ReadFuture, SourceError, order};
 use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -89,7 +89,7 @@ async fn shards(index: &dyn ByteSource) -> Result<Vec<String>, WorkerError> {
         Some(map) => js_sys::Object::values(map).iter().filter_map(|name| name.as_string()).collect(),
         None => Vec::new(),
     };
-    names.sort_unstable();
+    order::sort_by(&mut names, Ord::cmp);
     names.dedup();
     // A shard lies beside its index, wherever a hostile name points.
     names.retain(|name| !name.contains(['/', '\\', '?', '#']) && name.ends_with(".safetensors"));

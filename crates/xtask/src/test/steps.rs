@@ -148,7 +148,7 @@ fn cargo(project: &Project) -> Cmd {
 
 /// A cargo command for code in the browser.
 fn cargo_wasm(project: &Project) -> Cmd {
-    cargo(project).env("CARGO_TARGET_DIR", project.site_target())
+    site::for_the_browser(project, cargo(project))
 }
 
 fn fmt(session: &Session) -> Result<Vec<Task>> {
