@@ -5,16 +5,17 @@
  * @param {import('./types').Settings} settings
  * @returns {Promise<import('./types').Contestant>}
  */
-export async function open({ site, backend, model }) {
+export async function open({ site, backend, threads, model }) {
   /** @type {typeof import('glassbox')} */
   const { Glassbox } = await import(new URL('glassbox.js', site).href);
   const device = backend === 'webgpu' ? 'gpu' : 'cpu';
   const started = performance.now();
   const gb = await Glassbox.start({ device, allowSoftware: true });
   const opened = performance.now();
-  const open = await gb.open({ urls: model });
+  const open = await gb.open({ urls: model }, { threads });
   const loaded = performance.now();
   const { layers } = open.info;
+  if (open.info.threads !== threads) throw new Error(`${open.info.threads} threads instead of ${threads}`);
 
   return {
     about: `${gb.version}, ${gb.device.name}`,

@@ -40,14 +40,14 @@ async function handle(message) {
   }
 }
 
-/** @param {{ dist: string, backend: string, softwareGpu: boolean }} options */
-async function start({ dist, backend, softwareGpu }) {
+/** @param {{ dist: string, backend: string, threads: number, softwareGpu: boolean }} options */
+async function start({ dist, backend, threads, softwareGpu }) {
   // With SwiftShader's subgroups of four lanes, a prefill of 64 tokens comes out wrong; without them it is right.
   if (softwareGpu) hideSubgroups();
   // The smallest bundle that has the backend.
   ort = await import(new URL(backend === 'webgpu' ? 'ort.webgpu.min.mjs' : 'ort.wasm.min.mjs', dist).href);
   ort.env.wasm.wasmPaths = dist;
-  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.numThreads = threads;
   ort.env.logLevel = 'error';
   return { about: `${ort.env.versions.web}` };
 }

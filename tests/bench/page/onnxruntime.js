@@ -5,7 +5,7 @@
  * @param {import('./types').Settings} settings
  * @returns {Promise<import('./types').Contestant>}
  */
-export async function open({ modules, backend, model, layers, kvHeads, headDim, softwareGpu }) {
+export async function open({ modules, backend, threads, model, layers, kvHeads, headDim, softwareGpu }) {
   const worker = new Worker(new URL('./onnxruntime-worker.js', import.meta.url), { type: 'module' });
   /** @type {(message: any) => Promise<any>} */
   const ask = (message) =>
@@ -15,7 +15,7 @@ export async function open({ modules, backend, model, layers, kvHeads, headDim, 
       worker.postMessage(message);
     });
   const started = performance.now();
-  const { about } = await ask({ type: 'start', dist: new URL('onnxruntime-web/dist/', modules).href, backend, softwareGpu });
+  const { about } = await ask({ type: 'start', dist: new URL('onnxruntime-web/dist/', modules).href, backend, threads, softwareGpu });
   const opened = performance.now();
   await ask({ type: 'open', model, backend, layers, kvHeads, headDim, softwareGpu });
   const loaded = performance.now();

@@ -2,6 +2,7 @@
 export interface Settings {
   readonly engine: 'glassbox' | 'onnxruntime' | 'wllama';
   readonly backend: 'wasm' | 'webgpu';
+  readonly threads: number;
   /** Address of the site's folder, for this project. */
   readonly site: string;
   /** Address of `node_modules`. */

@@ -5,7 +5,7 @@
  * @param {import('./types').Settings} settings
  * @returns {Promise<import('./types').Contestant>}
  */
-export async function open({ modules, backend, model: [file], vocab, context }) {
+export async function open({ modules, backend, threads, model: [file], vocab, context }) {
   const root = new URL('@wllama/wllama/esm/', modules);
   const { Wllama, LoggerWithoutDebug } = await import(new URL('index.min.js', root).href);
   const gpu = backend === 'webgpu';
@@ -20,7 +20,7 @@ export async function open({ modules, backend, model: [file], vocab, context }) 
   // Straight into memory: its own download keeps a copy in the browser's file system first, which takes longer.
   const blob = await (await fetch(/** @type {string} */ (file))).blob();
   await wllama.loadModel([blob], {
-    n_threads: 1,
+    n_threads: threads,
     n_ctx: context,
     n_parallel: 1,
     ...(gpu ? {} : { n_gpu_layers: 0 }),

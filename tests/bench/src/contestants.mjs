@@ -8,6 +8,7 @@
  * @property {'glassbox' | 'onnxruntime' | 'wllama'} engine
  * @property {'wasm' | 'webgpu'} backend
  * @property {string} weights
+ * @property {number} threads
  * @property {string[]} files below the shape's folder, the largest last
  * @property {string} [site] which of several builds of this project
  */
@@ -21,7 +22,9 @@ const gguf = (kind) => [`gguf/${kind}.gguf`];
 /** @param {string} kind */
 const onnx = (kind) => [`onnx/${kind}/model.onnx`, `onnx/${kind}/model.onnx.data`];
 
-/** @type {readonly Omit<Row, 'name'>[]} */
+/** One thread unless a row says otherwise.
+ *
+ * @type {readonly (Omit<Row, 'name' | 'threads'> & { threads?: number })[]} */
 const TABLE = [
   { engine: 'glassbox', backend: 'wasm', weights: 'f32', files: SAFETENSORS },
   { engine: 'glassbox', backend: 'wasm', weights: 'f16', files: gguf('f16') },
@@ -32,6 +35,12 @@ const TABLE = [
   { engine: 'onnxruntime', backend: 'wasm', weights: 'q4', files: onnx('q4') },
   { engine: 'wllama', backend: 'wasm', weights: 'q8_0', files: gguf('q8_0') },
   { engine: 'wllama', backend: 'wasm', weights: 'q4_0', files: gguf('q4_0') },
+  { engine: 'glassbox', backend: 'wasm', weights: 'f16', threads: 2, files: gguf('f16') },
+  { engine: 'glassbox', backend: 'wasm', weights: 'q8_0', threads: 2, files: gguf('q8_0') },
+  { engine: 'glassbox', backend: 'wasm', weights: 'q4_0', threads: 2, files: gguf('q4_0') },
+  { engine: 'onnxruntime', backend: 'wasm', weights: 'f32', threads: 2, files: onnx('f32') },
+  { engine: 'onnxruntime', backend: 'wasm', weights: 'q8', threads: 2, files: onnx('q8') },
+  { engine: 'wllama', backend: 'wasm', weights: 'q8_0', threads: 2, files: gguf('q8_0') },
   { engine: 'glassbox', backend: 'webgpu', weights: 'f32', files: SAFETENSORS },
   { engine: 'glassbox', backend: 'webgpu', weights: 'f16', files: gguf('f16') },
   { engine: 'glassbox', backend: 'webgpu', weights: 'q8_0', files: gguf('q8_0') },
@@ -51,8 +60,9 @@ const TABLE = [
 export function rows(sites) {
   const comparing = sites.length > 1;
   const chosen = TABLE.filter(({ engine }) => !comparing || engine === 'glassbox');
-  const all = chosen.flatMap((row) => {
-    const name = `${row.engine} ${row.backend} ${row.weights}`;
+  const all = chosen.flatMap((given) => {
+    const row = { ...given, threads: given.threads ?? 1 };
+    const name = `${row.engine} ${row.backend} ${row.weights}${row.threads > 1 ? `, ${row.threads} threads` : ''}`;
     if (row.engine !== 'glassbox') return [{ ...row, name }];
     return sites.map((site) => ({ ...row, site, name: comparing ? `${name} (${site})` : name }));
   });

@@ -34,7 +34,8 @@ const IDLE = 0.15;
  */
 export async function report(results, folder) {
   const engines = Object.keys(NAMES);
-  const rows = [...results.rows].sort((a, b) => engines.indexOf(a.engine) - engines.indexOf(b.engine));
+  const all = [...results.rows].sort((a, b) => engines.indexOf(a.engine) - engines.indexOf(b.engine));
+  const rows = all.filter((row) => threadsOf(row) === 1);
   const parts = [
     head(results),
     '## In short\n\nHow many times faster than the quickest peer of any precision on the same adapter; below 1 is slower.',
@@ -42,6 +43,7 @@ export async function report(results, folder) {
     inShort(rows, 'webgpu', 'On WebGPU'),
     speed('CPU: one thread of WebAssembly', { ...results, rows }, 'wasm'),
     long(rows),
+    severalThreads(all),
     speed('WebGPU', { ...results, rows }, 'webgpu'),
     looking(rows),
     download(rows),
@@ -210,6 +212,38 @@ function long(rows) {
   ].join('\n');
 }
 
+/** @param {RowResult} row */
+function threadsOf({ threads = 1 }) {
+  return threads;
+}
+
+/**
+ * What more threads than one gain, for each contestant that ran with both.
+ *
+ * @param {readonly RowResult[]} rows
+ */
+function severalThreads(rows) {
+  const lines = rows
+    .filter((row) => threadsOf(row) > 1)
+    .flatMap((row) => {
+      const alone = rows.find(
+        (other) => threadsOf(other) === 1 && other.engine === row.engine && other.backend === row.backend && other.weights === row.weights,
+      );
+      if (row.failed !== null || row.wrong !== null || !alone) return [];
+      const name = `${label(row)}, ${threadsOf(row)} threads`;
+      return [[name, ...[prefill(64), decode(64), loading].map((figure) => change(values(alone, figure), values(row, figure)))]];
+    });
+  if (lines.length === 0) return '';
+  return [
+    '### Several threads',
+    '',
+    'On pages that are cross-origin isolated: from one thread to several in milliseconds, and how many times faster.',
+    '',
+    table(['', 'prefill 64', 'per new token', 'load'], lines),
+    ...failures(rows.filter((row) => threadsOf(row) > 1)),
+  ].join('\n');
+}
+
 /** @param {readonly RowResult[]} rows */
 function looking(rows) {
   const chosen = rows.filter(({ samples, failed }) => failed === null && samples.some(({ looks }) => Object.keys(looks).length > 0));
@@ -334,7 +368,6 @@ function notMeasured({ rows }) {
     );
   }
   lines.push(
-    '- Threads: pages are not cross-origin isolated, so every engine has one.',
     '- K-quants: gguf-py cannot make them. Firefox and Safari. Phones.',
   );
   return ['## What was not measured', '', ...lines].join('\n');

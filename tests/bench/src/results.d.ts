@@ -9,7 +9,6 @@ export interface Results {
   readonly chromium: string;
   readonly node: string;
   readonly versions: Record<string, string>;
-  readonly threads: number;
   /** Cores that other programs kept busy before each round. */
   readonly busyCores: number[];
   readonly models: Record<string, ModelFacts>;
@@ -33,6 +32,8 @@ export interface RowResult {
   readonly engine: 'glassbox' | 'onnxruntime' | 'wllama';
   readonly backend: 'wasm' | 'webgpu';
   readonly weights: string;
+  /** 1 where it is not there. */
+  readonly threads?: number;
   /** Which build of this project. */
   readonly site: string | null;
   readonly shape: string;

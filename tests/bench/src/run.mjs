@@ -96,7 +96,6 @@ async function run(options) {
       'onnxruntime-web': version(MODULES, 'onnxruntime-web'),
       '@wllama/wllama': version(MODULES, '@wllama/wllama'),
     },
-    threads: 1,
     busyCores: busy,
     models: Object.fromEntries([...references].map(([name, { reference }]) => [name, facts(reference)])),
     rows: found,
@@ -111,10 +110,11 @@ async function run(options) {
         const result = /** @type {RowResult} */ (found[index]);
         if (result.failed !== null || round >= rounds[row.backend]) continue;
         const expected = references.get(result.shape);
-        const long = row.backend === 'wasm' && round < options.longRounds;
+        const long = row.backend === 'wasm' && row.threads === 1 && round < options.longRounds;
         const plan = planFor(row, address, expected.reference, { long, first: round === 0, realGpu: options.realGpu });
         const limits = { executablePath, backend: row.backend, realGpu: options.realGpu, timeoutMs: 900_000 };
         server.asked();
+        server.isolated = row.threads > 1;
         try {
           const outcome = await twice(() => measure(`${address}page/index.html`, plan, limits));
           take(result, outcome, plan, expected, round);
@@ -163,9 +163,9 @@ function required(name) {
  * @param {string} shape
  * @returns {RowResult}
  */
-function empty({ name, engine, backend, weights, site }, shape) {
+function empty({ name, engine, backend, weights, threads, site }, shape) {
   const nothing = { about: '', adapter: null, samples: [], kl: null, agreeing: null, answer: null, wire: null, failed: null, wrong: null };
-  return { name, engine, backend, weights, site: site ?? null, shape, ...nothing };
+  return { name, engine, backend, weights, threads, site: site ?? null, shape, ...nothing };
 }
 
 /**
@@ -175,7 +175,7 @@ function empty({ name, engine, backend, weights, site }, shape) {
  * @param {{ long: boolean, first: boolean, realGpu: boolean }} round
  * @returns {import('../page/types').Plan}
  */
-function planFor({ engine, backend, files, site }, address, reference, { long, first, realGpu }) {
+function planFor({ engine, backend, files, site, threads }, address, reference, { long, first, realGpu }) {
   const short = shortest(reference);
   const lengths = Object.keys(reference.prompts).map(Number);
   const prompts = lengths
@@ -189,6 +189,7 @@ function planFor({ engine, backend, files, site }, address, reference, { long, f
     settings: {
       engine,
       backend,
+      threads,
       site: `${address}site-${site}/`,
       modules: `${address}modules/`,
       model: files.map((file) => `${address}models/${reference.name}/${file}`),

@@ -13,13 +13,17 @@ const TYPES = {
   '.wasm': 'application/wasm',
 };
 
+const ISOLATED = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
+
 /**
  * Serves several folders under one origin, with byte ranges, and keeps a list of the files that were asked for.
  *
- * The pages are not cross-origin isolated, so no engine can start threads. No Content-Security-Policy is sent: the workers
+ * The pages are cross-origin isolated only on demand, so that no engine can start threads elsewhere. No Content-Security-Policy is sent: the workers
  * run through a script that counts their memory.
  */
 export class Server {
+  /** Whether pages are sent so that workers may share memory. */
+  isolated = false;
   /** @type {Set<string>} */
   #asked = new Set();
   /** @type {import('node:http').Server} */
@@ -81,6 +85,7 @@ export class Server {
       'Accept-Ranges': 'bytes',
       'Cache-Control': 'no-store',
       ETag: `"${size}"`,
+      ...(this.isolated ? ISOLATED : {}),
       ...(range ? { 'Content-Range': `bytes ${start}-${end}/${size}` } : {}),
     });
     if (request.method === 'HEAD') {
