@@ -334,6 +334,12 @@ fn the_header_is_read_in_ranges() {
     );
     let reads = reads.borrow();
     let total: u64 = reads.iter().map(|&(_, len)| len as u64).sum();
-    assert!(reads.len() <= 8, "{} reads", reads.len());
-    assert!(total < header + (5 << 20), "{total} bytes were read of a header of {header}");
+    // One after the other, as a stream gives them, and hardly any of the data.
+    assert!(reads.len() as u64 <= header / (64 << 10) + 4, "{} reads", reads.len());
+    assert!(total < header + (256 << 10), "{total} bytes were read of a header of {header}");
+    let mut end = 0;
+    for &(offset, len) in reads.iter() {
+        assert!(offset <= end, "from {offset} on, where {end} is the end of the last");
+        end = end.max(offset + len as u64);
+    }
 }

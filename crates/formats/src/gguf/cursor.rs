@@ -6,10 +6,9 @@ use crate::{ByteSource, FormatError};
 /// Most bytes a header may take. A vocabulary of 262,144 tokens with its merges takes about 12 MB.
 pub const MAX_HEADER_BYTES: u64 = 64 << 20;
 
-/// Sizes of the ranges asked for: small first, as many headers are, then larger, so that a header of
-/// a few megabytes behind HTTP takes a few requests.
-const FIRST_RANGE: u64 = 256 << 10;
-const LARGEST_RANGE: u64 = 4 << 20;
+/// Bytes asked for at a time: few, since sources read on from where they were, and what is read past the header's end is
+/// weights that are read again.
+const RANGE: u64 = 64 << 10;
 
 /// Reads values one after another, fetching the file range by range.
 pub(super) struct Cursor<'s> {
@@ -19,12 +18,11 @@ pub(super) struct Cursor<'s> {
     at: usize,
     /// File offset of the end of `window`.
     fetched: u64,
-    next_range: u64,
 }
 
 impl<'s> Cursor<'s> {
     pub(super) fn new(source: &'s dyn ByteSource) -> Self {
-        Self { source, window: Vec::new(), at: 0, fetched: 0, next_range: FIRST_RANGE }
+        Self { source, window: Vec::new(), at: 0, fetched: 0 }
     }
 
     pub(super) fn file(&self) -> String {
@@ -55,9 +53,8 @@ impl<'s> Cursor<'s> {
         self.window.drain(..self.at);
         self.at = 0;
         let missing = (len - self.window.len()) as u64;
-        let range = missing.max(self.next_range).min(self.source.len() - self.fetched);
-        self.next_range = (self.next_range * 4).min(LARGEST_RANGE);
-        // At most MAX_HEADER_BYTES or LARGEST_RANGE: fits in 32 bits.
+        // At most MAX_HEADER_BYTES and a range: fits in 32 bits.
+        let range = missing.max(RANGE).min(self.source.len() - self.fetched);
         self.window.extend(read_exact(self.source, self.fetched, range as usize).await?);
         self.fetched += range;
         Ok(())

@@ -261,8 +261,12 @@ pub(super) fn absent(name: &str) -> ModelError {
 }
 
 /// Rows one after the other.
-fn pick(bytes: &[u8], row_bytes: usize, rows: impl Iterator<Item = usize>) -> Vec<u8> {
-    rows.flat_map(|row| &bytes[row * row_bytes..(row + 1) * row_bytes]).copied().collect()
+fn pick(bytes: &[u8], row_bytes: usize, rows: impl ExactSizeIterator<Item = usize>) -> Vec<u8> {
+    let mut picked = Vec::with_capacity(rows.len() * row_bytes);
+    for row in rows {
+        picked.extend_from_slice(&bytes[row * row_bytes..(row + 1) * row_bytes]);
+    }
+    picked
 }
 
 fn lcm(a: usize, b: usize) -> usize {

@@ -82,7 +82,7 @@ fn bad(index: usize, rule: &str, what: &str) -> TextError {
 
 /// The parts of a merge rule. A space may be the first character of the left one.
 fn halves(rule: &str) -> Option<(&str, &str)> {
-    let (at, _) = rule.char_indices().skip(1).find(|&(_, ch)| ch == ' ')?;
+    let at = 1 + rule.as_bytes().get(1..)?.iter().position(|byte| *byte == b' ')?;
     Some((&rule[..at], &rule[at + 1..]))
 }
 

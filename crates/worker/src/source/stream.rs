@@ -58,6 +58,8 @@ struct Stream {
     used: Option<Uint8Array>,
     /// Place in the file of the next byte.
     position: u64,
+    /// The bytes before it, of a short read: who reads a header reads past its end, and comes back.
+    tail: Vec<u8>,
 }
 
 enum Reader {
@@ -110,17 +112,21 @@ fn filling(body: &ReadableStream) -> Result<ReadableStreamByobReader, JsValue> {
 impl Stream {
     /// Takes over a body whose first byte is byte `position` of the file.
     fn new(body: &ReadableStream, position: u64) -> Self {
-        Self { reader: Reader::new(body), chunk: None, used: None, position }
+        Self { reader: Reader::new(body), chunk: None, used: None, position, tail: Vec::new() }
     }
 
-    /// Whether byte `offset` comes next, or soon.
+    /// Whether byte `offset` comes next, or soon, or has just been.
     fn reaches(&self, offset: u64) -> bool {
-        offset.checked_sub(self.position).is_some_and(|skipped| skipped <= SKIPPED)
+        let first = self.position - self.tail.len() as u64;
+        offset >= first && offset.saturating_sub(self.position) <= SKIPPED
     }
 
     /// The `len` bytes from `offset` on, or as many of them as there are.
     async fn read(&mut self, offset: u64, len: usize) -> Result<Vec<u8>, JsValue> {
         let mut out = Vec::with_capacity(len);
+        let back = self.position.saturating_sub(offset) as usize;
+        let again = &self.tail[self.tail.len() - back..];
+        out.extend_from_slice(&again[..again.len().min(len)]);
         while out.len() < len {
             let Some(chunk) = self.next().await? else { break };
             let size = chunk.length();
@@ -132,6 +138,11 @@ impl Stream {
                 true => self.chunk = Some(chunk.subarray(skipped + taken, size)),
                 false => self.used = Some(chunk),
             }
+        }
+        // What was asked for may end before what was given last time.
+        if len > back {
+            self.tail.clear();
+            self.tail.extend_from_slice(if len <= STREAMED { &out } else { &[] });
         }
         Ok(out)
     }
