@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use glassbox_formats::{ByteSource, MemorySource, ReadFuture, SourceError, order};
+use glassbox_formats::{ByteSource, FormatError, MemorySource, ReadFuture, SourceError, order};
 use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -82,7 +82,7 @@ async fn folder(url: &str, work: &Work<'_>) -> Result<Vec<Rc<dyn ByteSource>>, W
 /// Names of the shards in a safetensors index. What is wrong with it is told when the model is opened.
 async fn shards(index: &dyn ByteSource) -> Result<Vec<String>, WorkerError> {
     let len = usize::try_from(index.len().min(WHOLE_FILE_LIMIT)).unwrap_or(0);
-    let bytes = index.read(0, len).await.map_err(glassbox_formats::FormatError::from)?;
+    let bytes = index.read(0, len).await.map_err(FormatError::from)?;
     let json = js_sys::JSON::parse(&String::from_utf8_lossy(&bytes)).unwrap_or_default();
     let map = js_sys::Reflect::get(&json, &"weight_map".into()).unwrap_or_default();
     let mut names: Vec<String> = match map.dyn_ref::<js_sys::Object>() {
@@ -108,25 +108,28 @@ fn optional(
     }
 }
 
-/// Opens a file by its first byte, which tells size, validator and whether ranges are given.
+/// Opens a file by its first block, whose answer tells size, validator and whether ranges are given; of most files no more
+/// is needed, or the header begins in it.
 async fn file(url: &str, work: &Work<'_>) -> Result<Rc<dyn ByteSource>, WorkerError> {
     if glassbox_engine::Host::stopped(work) {
         return Err(WorkerError::Aborted);
     }
     let signal = work.signal();
-    let response = fetch(url, Some((0, 1)), signal.as_ref()).await?;
+    let response = fetch(url, Some((0, BLOCK)), signal.as_ref()).await?;
     let header = |name: &str| response.headers().get(name).ok().flatten();
     let total = header("content-range").and_then(|range| range.rsplit_once('/')?.1.parse::<u64>().ok());
     match (response.status(), total) {
         (206, Some(len)) => {
             let validator = header("etag").filter(|tag| !tag.starts_with("W/"));
+            let block = body(url, &response, signal.as_ref()).await?;
+            let block = all(url, 0, BLOCK.min(len) as usize, block).map_err(FormatError::from)?;
             Ok(Rc::new(UrlSource {
                 url: url.to_owned(),
                 name: named(url),
                 len,
                 validator,
                 signal,
-                block: RefCell::default(),
+                block: RefCell::new(Some((0, Rc::new(block)))),
                 onward: Onward::default(),
             }))
         }
