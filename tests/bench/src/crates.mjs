@@ -18,6 +18,8 @@ const IMPORT = 2;
 const CODE = 10;
 const CUSTOM = 0;
 const FUNCTION_NAMES = 1;
+/** Bytes below which a crate is not listed. */
+const SMALL = 1000;
 
 /** Reads the little of the binary format that is needed here. */
 class Reader {
@@ -186,7 +188,11 @@ function plain(name) {
 if (argv[1] !== undefined && import.meta.url === pathToFileURL(argv[1]).href) {
   const [commit = 'unknown', ...files] = argv.slice(2);
   const modules = [];
-  for (const file of files) modules.push({ name: basename(file), ...codeByCrate(await readFile(file)) });
+  for (const file of files) {
+    const { codeBytes, crates } = codeByCrate(await readFile(file));
+    // Without what is a function's own name: exports, and the compiler's helpers.
+    modules.push({ name: basename(file), codeBytes, crates: crates.filter(({ bytes }) => bytes >= SMALL) });
+  }
   const target = new URL('../results/crates.json', import.meta.url);
   await writeFile(target, `${JSON.stringify({ commit, modules }, null, 1)}\n`);
   for (const { name, codeBytes, crates } of modules) {
