@@ -26,7 +26,7 @@ const WORDS: &str = r"\w+|[^\w\s]+";
 
 /// Builds a normalizer.
 pub(super) fn normalizer(value: &Value) -> Result<CheckedNormalizer, TextError> {
-    fn plain(normalizer: impl Normalizer + Send + Sync + 'static) -> Result<CheckedNormalizer, TextError> {
+    fn plain(normalizer: impl Normalizer + Send + 'static) -> Result<CheckedNormalizer, TextError> {
         Ok(CheckedNormalizer::Plain(Box::new(normalizer)))
     }
     let fields = Fields::of(value)?;
