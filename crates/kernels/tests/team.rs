@@ -1,5 +1,6 @@
 //! Products of which helpers compute a share come to what one thread computes.
 
+#[allow(dead_code, reason = "the other suites use the rest")]
 mod common;
 
 use std::sync::mpsc::{self, Receiver, Sender};
